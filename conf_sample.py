@@ -1,0 +1,41 @@
+"""The settings, with their defaults. Copy this file to conf.py and change what you need there.
+
+Every setting can also come from the environment: SPEECH_PORT=9000, SPEECH_MODELS='{"en": "bundled:en-small"}'.
+"""
+
+TITLE = "Speech API"  # shown on the page
+VERSION = "0.1.0"
+LOG_LEVEL = "INFO"  # DEBUG | INFO | WARNING | ERROR; only DEBUG logs what people said
+
+HOST = "127.0.0.1"  # address to listen on
+PORT = 8000  # 1..65535
+MAX_STREAMS = 500  # live connections; one more is answered 503
+
+# Audio the page sends
+CHANNELS = 1  # the protocol is mono
+SAMPLE_RATE_HZ = 16000  # 8000..192000, what the page asks of the browser
+SAMPLE_BITS = 32  # 32 (float) or 16 (integer) on the wire
+
+# Models: language -> bundled name, packed .zip, unpacked directory, model-zoo name or hub id
+MODELS = {"en": "bundled:en-small"}
+DEFAULT_LANG = "en"  # a key of MODELS, for clients that name no language
+CACHE_DIR = "cache"  # downloaded and unpacked models
+DEVICE = "auto"  # auto | cpu | cuda
+WORKERS = 0  # recogniser processes per model; 0 = one per two cores at the most, at least one
+BEAM_SIZE = 5  # 1..100
+DECODE_TIMEOUT_S = 30.0  # 1..600; a worker that takes longer is replaced
+MAX_WAITING = 64  # utterances waiting for a worker, over all sessions
+
+# Segmenter: where one utterance ends and the next begins
+VAD_THRESHOLD = 0.5  # 0..1, speech probability from which a frame is speech
+MIN_SPEECH_MS = 96  # shorter bursts are no speech
+MIN_SILENCE_MS = 500  # this long a pause ends an utterance
+PADDING_MS = 192  # audio kept before and after the speech
+MAX_UTTERANCE_MS = 15000  # longer speech is cut where it is least speech-like
+DRAFT_INTERVAL_MS = 300  # of speech between two interim results; grows with the utterance
+
+# Saving what was said: off unless you turn it on, and the page says so
+SAVE_AUDIO = False
+SAVE_DIR = "recordings"
+SAVE_MAX_DAYS = 30  # older recordings are deleted
+SAVE_MAX_MB = 1000  # the oldest are deleted above this

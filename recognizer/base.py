@@ -1,0 +1,78 @@
+"""What a recogniser is: a blocking Engine in one process, reached through an awaiting Backend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from audio import Samples, Utterance
+
+
+class RecognizerError(Exception):
+    """One utterance could not be recognised. `code` is for programs, the text is safe for people to read."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code  # "overloaded" | "timeout" | "recognizer_failed" | "closed"
+
+
+class ModelError(Exception):
+    """A model reference cannot be used. Its text is one sentence for the person who starts the server."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What one session asks of the recogniser."""
+
+    lang: str = ""
+    max_alternatives: int = 1
+    words: bool = False
+    phrases: tuple[tuple[str, float], ...] = ()  # (phrase, boost 0..10)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One reading of an utterance."""
+
+    text: str
+    confidence: float  # (0, 1]
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The n-best list of an utterance, best first; empty when nothing was said."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    decode_seconds: float = 0.0
+
+    @property
+    def text(self) -> str:
+        return self.hypotheses[0].text if self.hypotheses else ""
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One decoding as it travels to an engine."""
+
+    audio: Samples
+    final: bool
+    options: Options
+
+
+class Engine(Protocol):
+    """A loaded model. Blocking; called from one thread of one process."""
+
+    def warm_up(self) -> None: ...
+
+    def transcribe(self, batch: Sequence[Request]) -> list[Transcript]: ...
+
+
+class Backend(Protocol):
+    """Where jobs go. Shared by all sessions of one model."""
+
+    async def start(self) -> None: ...
+
+    async def transcribe(self, job: Utterance, options: Options) -> Transcript:
+        """Raises RecognizerError. A Draft may be answered with `overloaded`; an accepted utterance is decoded."""
+        ...
+
+    async def close(self) -> None: ...

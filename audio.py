@@ -48,11 +48,12 @@ def decode_pcm(data: bytes, encoding: Encoding) -> Samples:
     if len(data) % size:
         raise ValueError(f"{len(data)} bytes are no whole number of {encoding} samples of {size} bytes")
     if encoding == "s16le":
-        return np.frombuffer(data, "<i2").astype(np.float32) / 32768
-    samples = np.frombuffer(data, "<f4").astype(np.float32)
+        return np.frombuffer(data, "<i2").astype(np.float32) / np.float32(32768)
+    samples: Samples = np.frombuffer(data, "<f4").astype(np.float32)
     if not np.isfinite(samples).all():
         raise ValueError("audio holds NaN or infinite samples")
-    return np.clip(samples, -1.0, 1.0)
+    clipped: Samples = np.clip(samples, -1.0, 1.0)
+    return clipped
 
 
 class Framer:
@@ -89,7 +90,8 @@ class Resampler:
         if self._stream is None:
             return chunk
         resampled: Samples = self._stream.resample_chunk(chunk, last=last)
-        return np.clip(resampled, -1.0, 1.0)
+        clipped: Samples = np.clip(resampled, -1.0, 1.0)
+        return clipped
 
     def flush(self) -> Samples:
         """What the filter still holds at the end of the stream."""

@@ -25,6 +25,7 @@ def stage_config(recipe: Recipe, number: int) -> Path:
         "max_epoch": recipe.curriculum[number]["max_epoch"],
         "resume": True,
         "use_tensorboard": False,
+        "use_matplotlib": False,
         "ngpu": int(torch.cuda.is_available()),
         "use_amp": torch.cuda.is_available(),
     }

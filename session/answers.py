@@ -1,0 +1,65 @@
+"""The results of one stream, in the order of their segments, whatever order they are decoded in."""
+
+from dataclasses import replace
+
+from audio import Draft, Utterance, ms_of
+from protocol.events import Alternative, Failure, Result, ServerEvent
+from recognizer.base import RecognizerError, Transcript
+
+
+class Answers:
+    """Holds the utterances whose finals are still out."""
+
+    def __init__(self, *, offset: int, interim_results: bool, max_alternatives: int) -> None:
+        self._offset = offset  # of this connection's audio on the stream's clock, in samples
+        self._interim_results = interim_results
+        self._max_alternatives = max_alternatives
+        self._waiting: dict[int, Utterance] = {}  # by segment, oldest first
+        self._answered: dict[int, ServerEvent] = {}  # decoded before an earlier segment was
+        self._revisions: dict[int, int] = {}  # results made so far of a segment
+        self._complete = 0  # segments below this one are answered
+
+    @property
+    def first_waiting(self) -> Utterance | None:
+        return next(iter(self._waiting.values()), None)
+
+    def expect(self, utterance: Utterance) -> None:
+        self._waiting[utterance.segment] = utterance
+
+    def draft(self, job: Draft, transcript: Transcript) -> list[ServerEvent]:
+        """An interim result, unless there is nothing to say."""
+        if job.segment < self._complete or job.segment in self._answered or not transcript.text:
+            return []
+        return [self._result(job, transcript, final=False)]
+
+    def transcript(self, job: Utterance, transcript: Transcript) -> list[ServerEvent]:
+        return self._settle(job, self._result(job, transcript, final=True))
+
+    def failure(self, job: Utterance, error: RecognizerError) -> list[ServerEvent]:
+        return self._settle(job, Failure(job.segment, error.code, str(error)))
+
+    def _result(self, job: Utterance, transcript: Transcript, *, final: bool) -> Result:
+        revision = self._revisions.get(job.segment, 0)
+        self._revisions[job.segment] = revision + 1
+        best = transcript.hypotheses[: self._max_alternatives]
+        start, end = (ms_of(self._offset + at) for at in (job.start, job.end))
+        return Result(job.segment, revision, final, start, end, tuple(Alternative(h.text, h.confidence) for h in best))
+
+    def _settle(self, job: Utterance, answer: ServerEvent) -> list[ServerEvent]:
+        """The answers that may leave now: this one and those it held up."""
+        if job.segment not in self._waiting:
+            return []
+        self._answered[job.segment] = answer
+        ready: list[ServerEvent] = []
+        while (first := self.first_waiting) is not None and first.segment in self._answered:
+            ready += self._with_interim(self._answered.pop(first.segment))
+            del self._waiting[first.segment]
+            self._revisions.pop(first.segment, None)
+            self._complete = first.segment + 1
+        return ready
+
+    def _with_interim(self, answer: ServerEvent) -> list[ServerEvent]:
+        """Clients count on an interim result before each final one."""
+        if not (self._interim_results and isinstance(answer, Result) and answer.alternatives and not answer.revision):
+            return [answer]
+        return [replace(answer, final=False), replace(answer, revision=1)]

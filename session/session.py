@@ -1,0 +1,252 @@
+"""One client's conversation, as a Sans-I/O state machine.
+
+Put in with receive_*; take out (and empty) with frames_to_score, jobs_to_recognize and events_to_send.
+Nothing here waits, sleeps or sends. Invariant, in samples: received = settled + pending.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from enum import Enum, auto
+
+from audio import SAMPLE_RATE, Draft, Encoding, Framer, Resampler, Samples, Utterance, ms_of, samples_of
+from protocol.events import (
+    Abort,
+    Audio,
+    ClientEvent,
+    Configure,
+    Done,
+    Error,
+    Phrase,
+    Progress,
+    ProtocolError,
+    Ready,
+    ServerEvent,
+    SpeechEnd,
+    SpeechStart,
+    Start,
+    Stop,
+    VadOptions,
+)
+from recognizer.base import Options, RecognizerError, Transcript
+from session.answers import Answers
+from vad.segmenter import SegmentEvent, Segmenter, SegmenterOptions, SpeechDropped, SpeechStarted
+
+PROGRESS_SAMPLES = SAMPLE_RATE  # a progress message about once a second of audio
+FEATURES = ("interim_results", "max_alternatives", "offset_ms")
+
+
+class State(Enum):
+    OPENING = auto()
+    STREAMING = auto()
+    DRAINING = auto()  # no more audio comes; finals are still out
+    CLOSED = auto()
+
+
+class Session:
+    """`id` names the connection; `models` maps each language offered to its model's name."""
+
+    def __init__(self, id: str, models: dict[str, str], default_lang: str, options: SegmenterOptions) -> None:
+        self.id = id
+        self.state = State.OPENING
+        self.encoding: Encoding = "f32le"
+        self.lang = default_lang
+        self.options = Options()
+        self._models = models
+        self._vad_options = options
+        self._start = Start()
+        self._resampler, self._framer = Resampler(SAMPLE_RATE), Framer()
+        self._segmenter = Segmenter(options)
+        self._answers = Answers(offset=0, interim_results=False, max_alternatives=1)
+        self._offset = 0  # where this connection's audio begins on the stream's clock, in samples
+        self._received = 0  # samples, after resampling
+        self._reported = 0  # _received at the last progress message
+        self._frames: list[Samples] = []
+        self._scoring: deque[Samples] = deque()  # frames whose probabilities are out
+        self._enough = False  # not continuous, and the one utterance was heard
+        self._deaf = False  # we, not the client, ended the listening
+        self._jobs: list[Utterance] = []
+        self._events: list[ServerEvent] = []
+
+    @property
+    def received(self) -> int:
+        return self._received
+
+    @property
+    def settled(self) -> int:
+        """Every sample before this one was skipped as silence or belongs to an answered utterance."""
+        if (first := self._answers.first_waiting) is not None:
+            return first.start
+        return min(self._segmenter.settled, self._received)
+
+    @property
+    def pending(self) -> int:
+        return self._received - self.settled
+
+    def receive_event(self, event: ClientEvent) -> None:
+        match self.state, event:
+            case State.OPENING, Start():
+                self._open(event)
+            case State.STREAMING, Audio(samples=samples):
+                self._hear(self._resampler.feed(samples))
+            case State.STREAMING, Configure():
+                self._configure(event)
+            case State.STREAMING, Stop():
+                self._hear(self._resampler.flush())
+                self._frames += self._framer.flush()
+                self.state = State.DRAINING
+                self._close_if_drained()
+            case State.STREAMING | State.DRAINING | State.OPENING, Abort():
+                self._say_goodbye()
+            case State.DRAINING, Audio() | Configure() | Stop() if self._deaf:
+                pass  # the client cannot know yet that we stopped listening
+            case State.CLOSED, _:
+                pass  # what was under way when the session ended
+            case _:
+                raise ProtocolError(f"{type(event).__name__.lower()} while {self.state.name.lower()}")
+
+    def receive_probabilities(self, probabilities: Sequence[float]) -> None:
+        """One for each of the frames taken last, in order."""
+        for probability in probabilities if self._scoring else ():
+            frame = self._scoring.popleft()
+            if not self._enough:
+                self._handle(self._segmenter.process(frame, probability))
+        self._close_if_drained()
+
+    def receive_transcript(self, job: Utterance, transcript: Transcript) -> None:
+        if self.state is State.CLOSED:
+            return
+        if isinstance(job, Draft):
+            self._events += self._answers.draft(job, transcript)
+        else:
+            self._settle(self._answers.transcript(job, transcript))
+
+    def receive_failure(self, job: Utterance, error: RecognizerError) -> None:
+        if self.state is not State.CLOSED and not isinstance(job, Draft):
+            self._settle(self._answers.failure(job, error))
+
+    def receive_shutdown(self) -> None:
+        """The server is about to stop: what was heard so far is answered, nothing more is heard."""
+        if self.state is State.STREAMING:
+            self.receive_event(Stop())
+            self._deaf = True
+        elif self.state is State.OPENING:
+            self.receive_disconnect()
+
+    def receive_error(self, error: Error) -> None:
+        """The session ends with these last words."""
+        events = self.events_to_send()
+        self.receive_disconnect()
+        self._events = [*events, error]
+
+    def receive_disconnect(self) -> None:
+        self.state = State.CLOSED
+        for queue in (self._frames, self._scoring, self._jobs, self._events):
+            queue.clear()
+
+    def frames_to_score(self) -> list[Samples]:
+        frames, self._frames = self._frames, []
+        self._scoring.extend(frames)
+        return frames
+
+    def jobs_to_recognize(self) -> list[Utterance]:
+        jobs, self._jobs = self._jobs, []
+        return jobs
+
+    def events_to_send(self) -> list[ServerEvent]:
+        events, self._events = self._events, []
+        return events
+
+    def _open(self, start: Start) -> None:
+        lang = start.lang.split("-")[0].lower() or self.lang
+        if lang not in self._models:
+            known = ", ".join(self._models)
+            raise ProtocolError(
+                f"lang {start.lang!r} is not spoken here; there is {known}", code="language_not_supported"
+            )
+        if start.model and start.model != self._models[lang]:
+            raise ProtocolError(f"model {start.model!r} is not loaded for {lang!r}", code="model_not_found")
+        self._start, self.lang, self.encoding = start, lang, start.encoding
+        self._offset = samples_of(start.offset_ms)
+        self._resampler, self._framer = Resampler(start.sample_rate), Framer()
+        self._segmenter = Segmenter(self._adjusted(start.vad))
+        self._answers = Answers(
+            offset=self._offset,
+            interim_results=start.interim_results,
+            max_alternatives=max(1, start.max_alternatives),
+        )
+        self._apply_phrases(start.phrases)
+        self.state = State.STREAMING
+        model, stream = self._models[lang], start.stream or self.id
+        self._events.append(Ready(self.id, stream, start.lang or lang, model, start.sample_rate, FEATURES))
+
+    def _configure(self, event: Configure) -> None:
+        if event.vad is not None:
+            self._segmenter.configure(self._adjusted(event.vad))
+        if event.phrases is not None:
+            self._apply_phrases(event.phrases)
+
+    def _adjusted(self, vad: VadOptions) -> SegmenterOptions:
+        wished = {name: value for name, value in asdict(vad).items() if value is not None}
+        try:
+            self._vad_options = replace(self._vad_options, **wished)
+        except ValueError as error:
+            raise ProtocolError(f"vad.{error}") from None
+        return self._vad_options
+
+    def _apply_phrases(self, phrases: tuple[Phrase, ...]) -> None:
+        wanted = tuple((p.phrase, p.boost) for p in phrases)
+        self.options = Options(self.lang, max(1, self._start.max_alternatives), self._start.words, wanted)
+
+    def _hear(self, samples: Samples) -> None:
+        self._received += len(samples)
+        self._frames += self._framer.feed(samples)
+        if self._received - self._reported >= PROGRESS_SAMPLES:
+            self._report()
+
+    def _report(self) -> None:
+        self._reported = self._received
+        received, settled = (ms_of(self._offset + n) for n in (self._received, self.settled))
+        self._events.append(Progress(received, settled, received - settled))
+
+    def _handle(self, events: list[SegmentEvent]) -> None:
+        for event in events:
+            match event:
+                case SpeechStarted(segment=segment, at=at):
+                    self._events.append(SpeechStart(segment, ms_of(self._offset + at)))
+                case Draft():
+                    if self._start.interim_results:
+                        self._jobs.append(event)
+                case SpeechDropped():
+                    pass
+                case Utterance():
+                    self._finish(event)
+
+    def _finish(self, utterance: Utterance) -> None:
+        """The pause came: an utterance never holds more than was received."""
+        heard = replace(utterance, audio=utterance.audio[: self._received - utterance.start])
+        self._answers.expect(heard)
+        self._jobs.append(heard)
+        self._events.append(SpeechEnd(heard.segment, ms_of(self._offset + heard.end)))
+        if not self._start.continuous:
+            self._enough, self._deaf, self.state = True, True, State.DRAINING
+
+    def _settle(self, answers: list[ServerEvent]) -> None:
+        self._events += answers
+        if answers:
+            self._report()
+        self._close_if_drained()
+
+    def _close_if_drained(self) -> None:
+        if self.state is not State.DRAINING or self._frames or self._scoring:
+            return
+        if not self._enough:
+            self._handle(self._segmenter.flush())
+        if self._answers.first_waiting is None:
+            self._report()
+            self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        events = self.events_to_send() if self.state is State.DRAINING else []
+        self.receive_disconnect()
+        self._events = [*events, Done()]

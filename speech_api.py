@@ -1,0 +1,230 @@
+"""The web service: one page, one WebSocket, two health checks."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+
+from protocol.native import MAX_MESSAGE_BYTES
+from recognizer.base import Backend, ModelError
+from recognizer.factory import build_backends
+from session.handler import Handler
+from session.recorder import Recorder
+from session.session import Session
+from settings import Settings, SettingsError, load_settings
+from vad.scorer import Scorer
+from vad.segmenter import SegmenterOptions
+from vad.silero import load_silero
+
+HERE = Path(__file__).parent
+log = logging.getLogger("speech")
+RETRY_AFTER_S = 5
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; "
+    "img-src 'self' data:; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "Permissions-Policy": "microphone=(self)",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Service:
+    """What lives as long as the application: the models and the connections."""
+
+    def __init__(self, settings: Settings, backends: Mapping[str, Backend] | None) -> None:
+        self.settings = settings
+        self.ready = False
+        self.backends = backends
+        self.connections: dict[Handler, asyncio.Task[Any]] = {}
+
+    async def open(self) -> None:
+        settings = self.settings
+        self.recorder = _recorder(settings)
+        self.scorer = Scorer(load_silero())
+        if self.backends is None:
+            self.backends = build_backends(settings)
+        await asyncio.gather(*(backend.start() for backend in set(self.backends.values())))
+        self.ready = True
+        models = ", ".join(f"{lang}={name}" for lang, name in settings.models.items())
+        log.info("ready on http://%s:%d, device %s, models %s", settings.host, settings.port, settings.device, models)
+
+    async def drain(self) -> None:
+        """Finishes the utterances in flight and closes every stream with 1012."""
+        self.ready = False
+        connections = dict(self.connections)
+        await asyncio.gather(*(handler.drain() for handler in connections), return_exceptions=True)
+        if connections:
+            await asyncio.wait(connections.values(), timeout=self.settings.decode_timeout_s)
+
+    async def close(self) -> None:
+        self.ready = False
+        for backend in set((self.backends or {}).values()):
+            await backend.close()
+        await self.scorer.close()
+
+    async def connect(self, websocket: WebSocket) -> None:
+        if not self.ready or len(self.connections) >= self.settings.max_streams:
+            refusal = PlainTextResponse("too busy, try again", 503, headers={"Retry-After": str(RETRY_AFTER_S)})
+            await websocket.send_denial_response(refusal)
+            return
+        options = _segmenter_options(self.settings)
+        session = Session(uuid.uuid4().hex[:12], dict(self.settings.models), self.settings.default_lang, options)
+        handler = Handler(websocket, session, self.scorer, self.backends or {}, self.recorder)
+        self.connections[handler] = asyncio.tasks.current_task()  # type: ignore[assignment]  # we are in one
+        try:
+            await handler.serve()
+        finally:
+            del self.connections[handler]
+
+
+def create_app(settings: Settings, backends: Mapping[str, Backend] | None = None) -> FastAPI:
+    """`backends` (language -> backend) takes the place of the models that the settings name."""
+    service = Service(settings, backends)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        logging.getLogger("speech").setLevel(settings.log_level)
+        try:
+            await service.open()
+        except ModelError as error:
+            await service.close()
+            log.critical("%s", error)
+            logging.shutdown()
+            os._exit(1)  # raising here would print a stack trace for what is one sentence
+        with _drain_on_signals(service.drain):
+            yield
+        await service.close()
+
+    app = FastAPI(title=settings.title, version=settings.version, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    _add_pages(app, service)
+    app.add_api_websocket_route("/ws", service.connect)
+    return app
+
+
+def _add_pages(app: FastAPI, service: Service) -> None:
+    templates = Jinja2Templates(directory=HERE / "templates")
+
+    @app.middleware("http")
+    async def secure(request: Request, call_next: Callable[[Request], Any]) -> Response:
+        response: Response = await call_next(request)
+        response.headers.update(SECURITY_HEADERS)
+        response.headers.setdefault("Cache-Control", "no-cache")
+        return response
+
+    @app.get("/")
+    async def page(request: Request) -> Response:
+        return templates.TemplateResponse(request, "index.html", {"settings": _page_settings(service.settings)})
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return JSONResponse({"status": "alive"})
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        return JSONResponse({"ready": service.ready}, 200 if service.ready else 503)
+
+
+def _page_settings(settings: Settings) -> dict[str, Any]:
+    return {
+        "title": settings.title,
+        "version": settings.version,
+        "langs": list(settings.models),
+        "default_lang": settings.default_lang,
+        "sample_rate_hz": settings.sample_rate_hz,
+        "sample_bits": settings.sample_bits,
+        "saving": settings.save_audio,
+    }
+
+
+def _segmenter_options(settings: Settings) -> SegmenterOptions:
+    return SegmenterOptions(
+        settings.vad_threshold,
+        settings.min_speech_ms,
+        settings.min_silence_ms,
+        settings.padding_ms,
+        settings.max_utterance_ms,
+        settings.draft_interval_ms,
+    )
+
+
+def _recorder(settings: Settings) -> Recorder | None:
+    if not settings.save_audio:
+        return None
+    return Recorder(
+        Path(settings.save_dir),
+        models=dict(settings.models),
+        max_days=settings.save_max_days,
+        max_bytes=int(settings.save_max_mb * 1_000_000),
+    )
+
+
+@contextmanager
+def _drain_on_signals(drain: Callable[[], Awaitable[None]]) -> Iterator[None]:
+    """The server's own handler would close the sockets at once: the streams are drained before it is called."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        for again, handler in previous.items():
+            signal.signal(again, handler)  # a second signal does not wait
+        loop.call_soon_threadsafe(lambda: tasks.add(loop.create_task(finish(number))))
+
+    async def finish(number: int) -> None:
+        try:
+            await drain()
+        finally:
+            signal.raise_signal(number)
+
+    for number in previous:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+# The sans-I/O implementation carries half as many clients again per core; a message over the limit closes with 1009.
+UVICORN: dict[str, Any] = {
+    "ws": "websockets-sansio",
+    "ws_max_size": MAX_MESSAGE_BYTES,
+    "ws_ping_interval": 20.0,
+    "ws_ping_timeout": 20.0,
+    "log_config": None,
+}
+
+
+def _settings_or_exit() -> Settings:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        return load_settings()
+    except SettingsError as error:
+        sys.exit(str(error))
+
+
+app = create_app(_settings_or_exit())
+
+
+def main() -> None:
+    import uvicorn
+
+    settings = load_settings()
+    uvicorn.run(app, host=settings.host, port=settings.port, **UVICORN)

@@ -52,7 +52,7 @@ class Recorder:
 
     def _write(self, session: str, lang: str, utterance: Utterance, text: str) -> None:
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{session}-{utterance.segment:05d}.wav"
-        with wave.open(str(self._folder / name), "wb") as file:
+        with (self._folder / name).open("wb") as raw, wave.open(raw, "wb") as file:
             file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
             file.writeframes((utterance.audio * 32767).astype("<i2").tobytes())
         line = {

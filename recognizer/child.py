@@ -1,0 +1,120 @@
+"""One worker process and the pipe to it."""
+
+import asyncio
+import contextlib
+import ctypes
+import signal
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from time import perf_counter
+
+from recognizer.base import Engine, ModelError, Request, Transcript
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+_READY = "ready"
+
+
+class ChildDied(Exception):
+    """The process ended before it answered."""
+
+
+class Child:
+    """Start, ask, kill, and start again. One question at a time."""
+
+    def __init__(self, make_engine: Callable[[], Engine]) -> None:
+        self._make_engine = make_engine
+        self._process: SpawnProcess | None = None
+        self._pipe: Connection | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    async def start(self) -> None:
+        """Returns when the engine is loaded and warm. Raises ModelError or ChildDied."""
+        context = get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=run_child, args=(self._make_engine, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        try:
+            answer = await self._receive()
+        except BaseException:
+            await self.kill()
+            raise
+        if answer != _READY:
+            await self.kill()
+            raise ModelError(str(answer))
+
+    async def ask(self, request: Request) -> Transcript | str:
+        """The transcript, or the stack trace of an engine that raised. Raises ChildDied."""
+        if self._pipe is None:
+            raise ChildDied
+        try:
+            await asyncio.to_thread(self._pipe.send, request)
+        except (OSError, ValueError):
+            raise ChildDied from None
+        answer = await self._receive()
+        if not isinstance(answer, Transcript | str):
+            raise AssertionError("a child answers with a transcript or a stack trace")
+        return answer
+
+    async def kill(self) -> None:
+        process, pipe = self._process, self._pipe
+        self._process = self._pipe = None
+        if process is not None:
+            process.kill()
+            await asyncio.to_thread(process.join)
+            process.close()
+        if pipe is not None:
+            pipe.close()
+
+    async def _receive(self) -> object:
+        if self._pipe is None:
+            raise ChildDied
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        descriptor = self._pipe.fileno()
+        loop.add_reader(descriptor, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            loop.remove_reader(descriptor)
+        try:
+            return self._pipe.recv()
+        except (EOFError, OSError):
+            raise ChildDied from None
+
+
+def run_child(make_engine: Callable[[], Engine], pipe: Connection) -> None:
+    """The process: load, warm up, then answer until the parent closes the pipe or dies."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the parent decides when a worker ends
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    try:
+        engine = make_engine()
+        engine.warm_up()
+    except ModelError as error:
+        pipe.send(str(error))
+        return
+    except Exception as error:
+        traceback.print_exc()
+        pipe.send(f"the model cannot be used: {type(error).__name__}")
+        return
+    pipe.send(_READY)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            pipe.send(_answer(engine, pipe.recv()))
+
+
+def _answer(engine: Engine, request: Request) -> Transcript | str:
+    began = perf_counter()
+    try:
+        (transcript,) = engine.transcribe([request])
+    except Exception:
+        return traceback.format_exc()
+    return replace(transcript, decode_seconds=perf_counter() - began)

@@ -1,0 +1,129 @@
+"""ESPnet2's own `Speech2Text` as an Engine: joint CTC/attention beam search for finals, greedy CTC for drafts."""
+
+import contextlib
+import logging
+import math
+import os
+import sys
+import types
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from audio import SAMPLE_RATE, Samples
+from recognizer.base import Hypothesis, ModelError, Options, Request, Transcript
+from recognizer.models import ModelFiles
+
+TOKENS_PER_SECOND = 25  # cap on the output: nobody speaks faster, and stock search runs for minutes on noise
+MIN_SAMPLES = SAMPLE_RATE // 2  # shorter audio is filled up with silence: encoders need a few frames
+DEFAULT_CTC_WEIGHT = 0.5
+MIN_CONFIDENCE = 1e-4
+
+
+def choose_device(wanted: str) -> str:
+    """`auto`, `cpu` or `cuda` -> the torch device. Raises ModelError when CUDA is asked for and absent."""
+    import torch
+
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ModelError("DEVICE is 'cuda', but torch finds no CUDA device; set DEVICE to 'auto' or 'cpu'")
+    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def load_engine(files: ModelFiles, device: str, beam_size: int, threads: int) -> "EspnetEngine":
+    """Called in a worker process: everything heavy is imported here."""
+    import torch
+
+    torch.set_num_threads(threads)
+    chosen = choose_device(device)
+    speech2text = _import_speech2text()
+    try:
+        model = speech2text(
+            str(files.asr_train_config),
+            str(files.asr_model_file),
+            device=chosen,
+            beam_size=beam_size,
+            ctc_weight=float(files.decoding.get("ctc_weight", DEFAULT_CTC_WEIGHT)),
+            nbest=beam_size,
+        )
+    except Exception as error:  # whatever a broken package makes torch, yaml or ESPnet raise
+        logging.getLogger("speech.recognizer").debug("loading failed", exc_info=True)
+        raise ModelError(f"the model {files.name} cannot be loaded ({type(error).__name__})") from error
+    return EspnetEngine(model, chosen)
+
+
+def _import_speech2text() -> Any:
+    """Importing espnet2 takes 9 s, 6 of them typeguard's, and g2p_en tries a download: both are kept out."""
+    import typeguard
+
+    typeguard.typechecked = lambda target=None, **_: target if target is not None else (lambda inner: inner)
+    stub = types.ModuleType("g2p_en")
+    stub.G2p = None  # type: ignore[attr-defined]  # only phoneme models use it
+    sys.modules.setdefault("g2p_en", stub)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        from espnet2.bin.asr_inference import Speech2Text
+    return Speech2Text
+
+
+class EspnetEngine:
+    """One model in one process."""
+
+    def __init__(self, speech2text: Any, device: str) -> None:
+        self._speech2text = speech2text
+        self._device = device
+        self._model = speech2text.asr_model
+        self._tokens: list[str] = list(speech2text.asr_train_args.token_list)
+        for name in ("root", "espnet2", "espnet"):  # ESPnet logs every hypothesis at INFO
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    def warm_up(self) -> None:
+        noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
+        self.transcribe([Request(noise, final, Options()) for final in (False, True)])
+
+    def transcribe(self, batch: Sequence[Request]) -> list[Transcript]:
+        return [self._search(request) if request.final else self._draft(request.audio) for request in batch]
+
+    def _search(self, request: Request) -> Transcript:
+        """ESPnet2's beam search (Watanabe et al. 2017, doi:10.1109/JSTSP.2017.2763455), its length capped."""
+        audio = _filled(request.audio)
+        self._speech2text.maxlenratio = -(10 + TOKENS_PER_SECOND * len(audio) // SAMPLE_RATE)
+        results = self._speech2text(audio)
+        texts: dict[str, float] = {}
+        for text, _tokens, token_ids, hypothesis in results:
+            mean = float(hypothesis.score) / max(1, len(token_ids) + 1)  # log probability a token
+            texts.setdefault(" ".join(text.split()), min(1.0, max(MIN_CONFIDENCE, math.exp(min(0.0, mean)))))
+        best = list(texts.items())[: request.options.max_alternatives]
+        if not best or not best[0][0]:
+            return Transcript(())
+        return Transcript(_sorted([Hypothesis(text, confidence) for text, confidence in best if text]))
+
+    def _draft(self, audio: Samples) -> Transcript:
+        import torch
+
+        filled = torch.from_numpy(_filled(audio)).unsqueeze(0).to(self._device)
+        with torch.inference_mode():
+            encoded, _ = self._model.encode(filled, torch.tensor([filled.shape[1]], device=self._device))
+            scores = self._model.ctc.log_softmax(encoded[0] if isinstance(encoded, tuple) else encoded)[0]
+            best, path = scores.max(dim=-1)
+        ids = [token for token, _ in groupby(path.tolist()) if token != self._model.blank_id]
+        text = self._text([self._tokens[token] for token in ids])
+        confidence = min(1.0, max(MIN_CONFIDENCE, math.exp(float(best.mean()))))
+        return Transcript((Hypothesis(text, confidence),) if text else ())
+
+    def _text(self, tokens: list[str]) -> str:
+        return " ".join(str(self._speech2text.tokenizer.tokens2text(tokens)).split())
+
+
+def _filled(audio: Samples) -> Samples:
+    missing = MIN_SAMPLES - len(audio)
+    return np.concatenate((audio, np.zeros(missing, np.float32))) if missing > 0 else np.array(audio)
+
+
+def _sorted(hypotheses: list[Hypothesis]) -> tuple[Hypothesis, ...]:
+    """Best first, and no confidence above the one before it."""
+    ceiling, ordered = 1.0, []
+    for hypothesis in hypotheses:
+        ceiling = min(ceiling, hypothesis.confidence)
+        ordered.append(Hypothesis(hypothesis.text, ceiling))
+    return tuple(ordered)

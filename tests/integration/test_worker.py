@@ -1,0 +1,157 @@
+"""LocalBackend with real processes: what happens to a job when its worker misbehaves."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from functools import partial
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+
+from audio import Draft, Utterance
+from recognizer.base import Engine, ModelError, Options, RecognizerError, Transcript
+from recognizer.worker import LocalBackend
+from tests.fake_engine import DIE, HANG, RAISE, FakeEngine, make_broken_engine, make_deadly_engine, spoken
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def run(
+    scenario: Callable[[LocalBackend], Awaitable[None]],
+    make_engine: Callable[[], Engine] = FakeEngine,
+    *,
+    workers: int = 1,
+    max_waiting: int = 8,
+    timeout_s: float = 20.0,
+) -> None:
+    """Runs the scenario and sees that no process and no descriptor is left."""
+
+    async def main() -> None:
+        await asyncio.to_thread(int)  # the thread pool's own descriptors
+        backend = LocalBackend(make_engine, workers=workers, max_waiting=max_waiting, timeout_s=timeout_s)
+        await backend.start()
+        try:
+            await scenario(backend)
+        finally:
+            await backend.close()
+
+    asyncio.run(_warm())  # multiprocessing's resource tracker lives as long as we do
+    before = descriptors()
+    asyncio.run(main())
+    assert active_children() == [] and descriptors() == before
+
+
+async def _warm() -> None:
+    backend = LocalBackend(FakeEngine, workers=1, max_waiting=1, timeout_s=20)
+    await backend.start()
+    await backend.close()
+
+
+def say(backend: LocalBackend, *numbers: int) -> Awaitable[Transcript]:
+    return backend.transcribe(Utterance(0, 0, spoken(*numbers)), Options())
+
+
+def test_utterances_become_text() -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        transcripts = await asyncio.gather(*(say(backend, n, n + 1) for n in (1, 5, 7)))
+        assert [t.text for t in transcripts] == ["w1 w2", "w5 w6", "w7 w8"]
+        assert transcripts[0].decode_seconds > 0
+
+    run(scenario, workers=2)
+
+
+def test_a_worker_that_dies_is_replaced_and_its_job_decoded_again(tmp_path: Path) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        before = backend.pids
+        assert (await say(backend, DIE)).text == f"w{DIE}"
+        assert backend.pids != before
+
+    run(scenario, partial(FakeEngine, tmp_path))
+
+
+def test_a_worker_that_is_killed_while_it_idles_is_replaced() -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        os.kill(backend.pids[0], signal.SIGKILL)
+        assert (await say(backend, 3)).text == "w3"
+
+    run(scenario)
+
+
+def test_a_worker_that_hangs_is_replaced_and_its_job_decoded_again(tmp_path: Path) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        assert (await say(backend, HANG)).text == f"w{HANG}"
+
+    run(scenario, partial(FakeEngine, tmp_path), timeout_s=1.0)
+
+
+def test_a_job_that_kills_every_worker_is_given_up() -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        with pytest.raises(RecognizerError) as error:
+            await say(backend, DIE)
+        assert error.value.code == "recognizer_failed"
+        assert (await say(backend, 4)).text == "w4"
+
+    run(scenario)
+
+
+def test_an_engine_that_raises_costs_one_utterance_and_tells_no_detail(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        with pytest.raises(RecognizerError) as error:
+            await say(backend, RAISE)
+        assert "secret" not in str(error.value)
+        assert (await say(backend, 4)).text == "w4"
+
+    run(scenario)
+    assert "secret detail" in caplog.text, "the log says why"
+
+
+def test_too_many_waiting_utterances_are_refused() -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        jobs = [asyncio.ensure_future(say(backend, n)) for n in range(1, 5)]
+        await asyncio.sleep(0)
+        with pytest.raises(RecognizerError) as error:
+            await say(backend, 9)
+        assert error.value.code == "overloaded"
+        assert [(await job).text for job in jobs] == ["w1", "w2", "w3", "w4"]
+
+    run(scenario, max_waiting=4)
+
+
+def test_a_draft_never_waits_behind_finals() -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        await asyncio.sleep(0)
+        assert (await backend.transcribe(Draft(0, 0, spoken(5)), Options())).text == "w5"
+        final = asyncio.ensure_future(say(backend, 1))
+        await asyncio.sleep(0)
+        with pytest.raises(RecognizerError):
+            await backend.transcribe(Draft(0, 0, spoken(5)), Options())
+        await final
+
+    run(scenario)
+
+
+def test_a_client_that_goes_away_takes_its_job_along() -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        jobs = [asyncio.ensure_future(say(backend, n)) for n in (1, 2, 3)]
+        await asyncio.sleep(0)
+        jobs[1].cancel()
+        assert [(await jobs[0]).text, (await jobs[2]).text] == ["w1", "w3"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "make_engine, sentence",
+    [(make_broken_engine, "the model is broken"), (make_deadly_engine, "dies while it loads the model")],
+)
+def test_a_model_that_cannot_load_is_one_sentence(make_engine: Callable[[], Engine], sentence: str) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        raise AssertionError("it must not start")
+
+    with pytest.raises(ModelError, match=sentence):
+        run(scenario, make_engine)
+    assert active_children() == []

@@ -25,7 +25,7 @@ from session.handler import Handler
 from session.recorder import Recorder
 from session.session import Session
 from settings import Settings, SettingsError, load_settings
-from vad.scorer import Scorer
+from vad.scorer import Scorer, Vad
 from vad.segmenter import SegmenterOptions
 from vad.silero import load_silero
 
@@ -45,16 +45,17 @@ SECURITY_HEADERS = {
 class Service:
     """What lives as long as the application: the models and the connections."""
 
-    def __init__(self, settings: Settings, backends: Mapping[str, Backend] | None) -> None:
+    def __init__(self, settings: Settings, backends: Mapping[str, Backend] | None, vad: Vad | None) -> None:
         self.settings = settings
         self.ready = False
         self.backends = backends
+        self.vad = vad
         self.connections: dict[Handler, asyncio.Task[Any]] = {}
 
     async def open(self) -> None:
         settings = self.settings
         self.recorder = _recorder(settings)
-        self.scorer = Scorer(load_silero())
+        self.scorer = Scorer(self.vad or load_silero())
         if self.backends is None:
             self.backends = build_backends(settings)
         await asyncio.gather(*(backend.start() for backend in set(self.backends.values())))
@@ -91,9 +92,11 @@ class Service:
             del self.connections[handler]
 
 
-def create_app(settings: Settings, backends: Mapping[str, Backend] | None = None) -> FastAPI:
-    """`backends` (language -> backend) takes the place of the models that the settings name."""
-    service = Service(settings, backends)
+def create_app(
+    settings: Settings, backends: Mapping[str, Backend] | None = None, vad: Vad | None = None
+) -> FastAPI:  # fmt: skip
+    """`backends` (language -> backend) and `vad` take the place of what the settings name."""
+    service = Service(settings, backends, vad)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

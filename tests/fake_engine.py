@@ -1,5 +1,6 @@
 """Engines for tests that speak symbolic audio: a run of samples at level n/100 is the word `wn`."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from audio import Samples
-from recognizer.base import Hypothesis, ModelError, Request, Transcript
+from audio import Draft, Samples, Utterance
+from recognizer.base import Hypothesis, ModelError, Options, RecognizerError, Request, Transcript
+from vad.silero import VadState
 
 RAISE, DIE, HANG = 90, 91, 92  # words that make the engine misbehave
 
@@ -65,3 +67,37 @@ def make_broken_engine() -> FakeEngine:
 def make_deadly_engine() -> FakeEngine:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("we are dead")
+
+
+class FakeVad:
+    """Whatever is not silent is speech."""
+
+    def score(self, frames: Sequence[Samples], states: Sequence[VadState]) -> list[float]:
+        return [0.9 if frame.max() > 0.005 else 0.1 for frame in frames]
+
+
+class FakeBackend:
+    """A FakeEngine in this process; `gate` holds back its finals while it is closed."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.active = 0
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def transcribe(self, job: Utterance, options: Options) -> Transcript:
+        self.active += 1
+        try:
+            if not isinstance(job, Draft):
+                await self.gate.wait()
+            (transcript,) = FakeEngine().transcribe([Request(job.audio, True, options)])
+            return transcript
+        except ValueError:
+            raise RecognizerError("recognizer_failed", "the recogniser failed on this utterance") from None
+        finally:
+            self.active -= 1

@@ -1,0 +1,89 @@
+"""A real uvicorn in a thread, and a client that talks to it."""
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+
+from audio import Samples
+from settings import Settings
+from speech_api import UVICORN, create_app
+from tests.fake_engine import FakeBackend, FakeVad
+
+SILENCE = np.zeros(16_000, np.float32)
+
+
+@dataclass
+class LiveServer:
+    port: int
+    backend: FakeBackend
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+    def connections(self) -> int:
+        """Tasks of the server that belong to a connection."""
+        names = ("Handler._read", "Handler._recognize", "Service.connect")
+        return sum(any(name in repr(task.get_coro()) for name in names) for task in asyncio.all_tasks(self.loop))
+
+
+@contextlib.contextmanager
+def live_server(**changes: Any) -> Iterator[LiveServer]:
+    settings = replace(Settings(), **changes)
+    backend = FakeBackend()
+    app = create_app(settings, {"en": backend, "ja": backend} if "ja" in settings.models else {"en": backend}, FakeVad())
+    server = uvicorn.Server(uvicorn.Config(app, port=0, **UVICORN))
+    loops: list[asyncio.AbstractEventLoop] = []
+    started = threading.Event()
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        started.set()
+        await task
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    if not started.wait(30):
+        raise AssertionError("the server does not start")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield LiveServer(port, backend, loops[0])
+    finally:
+        loops[0].call_soon_threadsafe(backend.gate.set)
+        server.should_exit = True
+        thread.join(30)
+
+
+async def messages(socket: ClientConnection) -> AsyncIterator[dict[str, Any]]:
+    """Until the server closes."""
+    async for message in socket:
+        yield json.loads(message)
+
+
+async def dictate(url: str, *parts: Samples, chunk: int = 1_280, **start: Any) -> list[dict[str, Any]]:
+    """Start, audio, stop; returns every message of the server and its close code."""
+    async with connect(url, subprotocols=["speech.v1"], max_size=None) as socket:  # type: ignore[list-item]
+        await socket.send(json.dumps({"type": "start", **start}))
+        data = np.concatenate(parts).astype(np.float32)
+        for at in range(0, len(data), chunk):
+            await socket.send(data[at : at + chunk].tobytes())
+        await socket.send('{"type": "stop"}')
+        heard = [message async for message in messages(socket)]
+        return [*heard, {"type": "closed", "code": socket.close_code}]
+
+
+def finals(heard: list[dict[str, Any]]) -> list[str]:
+    results = [m for m in heard if m["type"] == "result" and m["final"] and m["alternatives"]]
+    return [m["alternatives"][0]["transcript"] for m in results]

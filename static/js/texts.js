@@ -1,0 +1,92 @@
+/** Every word of the page, in its two languages. */
+
+const en = {
+  microphone: "Microphone",
+  language: "Language",
+  level: "Level",
+  start: "Start",
+  stop: "Stop",
+  transcript: "Transcript",
+  copy: "Copy",
+  clear: "Clear",
+  copied: "Copied",
+  saving: "This server keeps recordings of what is said.",
+  unnamed: "Microphone",
+  standard: "Default microphone",
+  idle: "Ready",
+  opening: "Connecting …",
+  listening: "Listening",
+  draining: "Finishing …",
+  lang_en: "English",
+  lang_ja: "Japanese",
+  insecure: "The browser gives the microphone only to a secure page: open it over https, or on this machine as http://127.0.0.1.",
+  refused: "The microphone is not allowed. Allow it in the address bar of the browser, then press Start again.",
+  no_microphone: "No microphone was found, or another program is using it.",
+  microphone_lost: "The microphone was unplugged or taken away.",
+  unreachable: "The server cannot be reached, or it is too busy. Try again in a moment.",
+  lost: "The connection was lost. What was said since the last line is missing; press Start to go on.",
+  restarting: "The server is restarting. Press Start again in a moment.",
+  slow: "The network is too slow for your voice; the text comes late.",
+  overloaded: "The server is too busy: one sentence was skipped.",
+  timeout: "The server took too long for one sentence and skipped it.",
+  recognizer_failed: "One sentence could not be recognised.",
+  language_not_supported: "The server does not know this language.",
+  server: "The server reported a fault and ended the conversation.",
+};
+
+/** @typedef {keyof typeof en} TextName */
+
+/** @type {Record<TextName, string>} */
+const ja = {
+  microphone: "マイク",
+  language: "言語",
+  level: "音量",
+  start: "開始",
+  stop: "停止",
+  transcript: "認識結果",
+  copy: "コピー",
+  clear: "消去",
+  copied: "コピーしました",
+  saving: "このサーバーは発話の録音を保存しています。",
+  unnamed: "マイク",
+  standard: "既定のマイク",
+  idle: "準備完了",
+  opening: "接続しています…",
+  listening: "聞いています",
+  draining: "仕上げています…",
+  lang_en: "英語",
+  lang_ja: "日本語",
+  insecure: "マイクは安全なページでしか使えません。https で開くか、このマシン上なら http://127.0.0.1 で開いてください。",
+  refused: "マイクの使用が許可されていません。アドレスバーで許可してから、もう一度「開始」を押してください。",
+  no_microphone: "マイクが見つからないか、ほかのプログラムが使用中です。",
+  microphone_lost: "マイクが外されたか、使えなくなりました。",
+  unreachable: "サーバーに接続できないか、混み合っています。少し待ってからもう一度お試しください。",
+  lost: "接続が切れました。最後の行より後の発話は届いていません。「開始」を押すと続けられます。",
+  restarting: "サーバーが再起動しています。少し待ってから「開始」を押してください。",
+  slow: "回線が遅いため、文字の表示が遅れています。",
+  overloaded: "サーバーが混み合っているため、一文を飛ばしました。",
+  timeout: "一文の認識に時間がかかりすぎたため、飛ばしました。",
+  recognizer_failed: "一文を認識できませんでした。",
+  language_not_supported: "サーバーはこの言語に対応していません。",
+  server: "サーバーで問題が起きたため、終了しました。",
+};
+
+/**
+ * The page's language: the first of the browser's that we have.
+ * @param {readonly string[]} wanted
+ * @returns {"ja" | "en"}
+ */
+export function pageLanguage(wanted) {
+  const found = wanted.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => tag === "ja" || tag === "en");
+  return found === "ja" ? "ja" : "en";
+}
+
+/**
+ * @param {"ja" | "en"} language
+ * @returns {(name: string) => string} the text, or the name itself where there is none
+ */
+export function texts(language) {
+  /** @type {Record<string, string>} */
+  const table = language === "ja" ? ja : en;
+  return (name) => table[name] ?? name;
+}

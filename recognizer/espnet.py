@@ -57,7 +57,10 @@ def _import_speech2text() -> Any:
     """Importing espnet2 takes 9 s, 6 of them typeguard's, and g2p_en tries a download: both are kept out."""
     import typeguard
 
-    typeguard.typechecked = lambda target=None, **_: target if target is not None else (lambda inner: inner)
+    def unchecked(target: Any = None, **_: Any) -> Any:
+        return target if target is not None else unchecked
+
+    typeguard.typechecked = unchecked
     stub = types.ModuleType("g2p_en")
     stub.G2p = None  # type: ignore[attr-defined]  # only phoneme models use it
     sys.modules.setdefault("g2p_en", stub)

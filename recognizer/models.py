@@ -100,7 +100,7 @@ def _checked(reference: str, named: dict[str, Any], folder: Path, decoding: dict
     rate = _mapping(config.get("frontend_conf")).get("fs", SAMPLE_RATE)
     if rate not in SAMPLE_RATES:
         raise ModelError(f"the model {reference} hears {rate} Hz; this service needs {SAMPLE_RATE} Hz")
-    return ModelFiles(reference, *paths, decoding)
+    return ModelFiles(reference, paths[0], paths[1], decoding)
 
 
 def _from_zoo(reference: str, cache_dir: Path) -> ModelFiles:

@@ -9,28 +9,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from enum import Enum, auto
 
+import protocol.events as wire
 from audio import SAMPLE_RATE, Draft, Encoding, Framer, Resampler, Samples, Utterance, ms_of, samples_of
-from protocol.events import (
-    Abort,
-    Audio,
-    ClientEvent,
-    Configure,
-    Done,
-    Error,
-    Phrase,
-    Progress,
-    ProtocolError,
-    Ready,
-    ServerEvent,
-    SpeechEnd,
-    SpeechStart,
-    Start,
-    Stop,
-    VadOptions,
-)
 from recognizer.base import Options, RecognizerError, Transcript
 from session.answers import Answers
-from vad.segmenter import SegmentEvent, Segmenter, SegmenterOptions, SpeechDropped, SpeechStarted
+from vad.segmenter import Segmenter, SegmenterOptions, SegmentEvent, SpeechDropped, SpeechStarted
 
 PROGRESS_SAMPLES = SAMPLE_RATE  # a progress message about once a second of audio
 FEATURES = ("interim_results", "max_alternatives", "offset_ms")
@@ -54,7 +37,7 @@ class Session:
         self.options = Options()
         self._models = models
         self._vad_options = options
-        self._start = Start()
+        self._start = wire.Start()
         self._resampler, self._framer = Resampler(SAMPLE_RATE), Framer()
         self._segmenter = Segmenter(options)
         self._answers = Answers(offset=0, interim_results=False, max_alternatives=1)
@@ -66,7 +49,7 @@ class Session:
         self._enough = False  # not continuous, and the one utterance was heard
         self._deaf = False  # we, not the client, ended the listening
         self._jobs: list[Utterance] = []
-        self._events: list[ServerEvent] = []
+        self._events: list[wire.ServerEvent] = []
 
     @property
     def received(self) -> int:
@@ -83,27 +66,27 @@ class Session:
     def pending(self) -> int:
         return self._received - self.settled
 
-    def receive_event(self, event: ClientEvent) -> None:
+    def receive_event(self, event: wire.ClientEvent) -> None:
         match self.state, event:
-            case State.OPENING, Start():
+            case State.OPENING, wire.Start():
                 self._open(event)
-            case State.STREAMING, Audio(samples=samples):
+            case State.STREAMING, wire.Audio(samples=samples):
                 self._hear(self._resampler.feed(samples))
-            case State.STREAMING, Configure():
+            case State.STREAMING, wire.Configure():
                 self._configure(event)
-            case State.STREAMING, Stop():
+            case State.STREAMING, wire.Stop():
                 self._hear(self._resampler.flush())
                 self._frames += self._framer.flush()
                 self.state = State.DRAINING
                 self._close_if_drained()
-            case State.STREAMING | State.DRAINING | State.OPENING, Abort():
+            case State.STREAMING | State.DRAINING | State.OPENING, wire.Abort():
                 self._say_goodbye()
-            case State.DRAINING, Audio() | Configure() | Stop() if self._deaf:
+            case State.DRAINING, wire.Audio() | wire.Configure() | wire.Stop() if self._deaf:
                 pass  # the client cannot know yet that we stopped listening
             case State.CLOSED, _:
                 pass  # what was under way when the session ended
             case _:
-                raise ProtocolError(f"{type(event).__name__.lower()} while {self.state.name.lower()}")
+                raise wire.ProtocolError(f"{type(event).__name__.lower()} while {self.state.name.lower()}")
 
     def receive_probabilities(self, probabilities: Sequence[float]) -> None:
         """One for each of the frames taken last, in order."""
@@ -128,12 +111,12 @@ class Session:
     def receive_shutdown(self) -> None:
         """The server is about to stop: what was heard so far is answered, nothing more is heard."""
         if self.state is State.STREAMING:
-            self.receive_event(Stop())
+            self.receive_event(wire.Stop())
             self._deaf = True
         elif self.state is State.OPENING:
             self.receive_disconnect()
 
-    def receive_error(self, error: Error) -> None:
+    def receive_error(self, error: wire.Error) -> None:
         """The session ends with these last words."""
         events = self.events_to_send()
         self.receive_disconnect()
@@ -153,19 +136,19 @@ class Session:
         jobs, self._jobs = self._jobs, []
         return jobs
 
-    def events_to_send(self) -> list[ServerEvent]:
+    def events_to_send(self) -> list[wire.ServerEvent]:
         events, self._events = self._events, []
         return events
 
-    def _open(self, start: Start) -> None:
+    def _open(self, start: wire.Start) -> None:
         lang = start.lang.split("-")[0].lower() or self.lang
         if lang not in self._models:
             known = ", ".join(self._models)
-            raise ProtocolError(
+            raise wire.ProtocolError(
                 f"lang {start.lang!r} is not spoken here; there is {known}", code="language_not_supported"
             )
         if start.model and start.model != self._models[lang]:
-            raise ProtocolError(f"model {start.model!r} is not loaded for {lang!r}", code="model_not_found")
+            raise wire.ProtocolError(f"model {start.model!r} is not loaded for {lang!r}", code="model_not_found")
         self._start, self.lang, self.encoding = start, lang, start.encoding
         self._offset = samples_of(start.offset_ms)
         self._resampler, self._framer = Resampler(start.sample_rate), Framer()
@@ -178,23 +161,23 @@ class Session:
         self._apply_phrases(start.phrases)
         self.state = State.STREAMING
         model, stream = self._models[lang], start.stream or self.id
-        self._events.append(Ready(self.id, stream, start.lang or lang, model, start.sample_rate, FEATURES))
+        self._events.append(wire.Ready(self.id, stream, start.lang or lang, model, start.sample_rate, FEATURES))
 
-    def _configure(self, event: Configure) -> None:
+    def _configure(self, event: wire.Configure) -> None:
         if event.vad is not None:
             self._segmenter.configure(self._adjusted(event.vad))
         if event.phrases is not None:
             self._apply_phrases(event.phrases)
 
-    def _adjusted(self, vad: VadOptions) -> SegmenterOptions:
+    def _adjusted(self, vad: wire.VadOptions) -> SegmenterOptions:
         wished = {name: value for name, value in asdict(vad).items() if value is not None}
         try:
             self._vad_options = replace(self._vad_options, **wished)
         except ValueError as error:
-            raise ProtocolError(f"vad.{error}") from None
+            raise wire.ProtocolError(f"vad.{error}") from None
         return self._vad_options
 
-    def _apply_phrases(self, phrases: tuple[Phrase, ...]) -> None:
+    def _apply_phrases(self, phrases: tuple[wire.Phrase, ...]) -> None:
         wanted = tuple((p.phrase, p.boost) for p in phrases)
         self.options = Options(self.lang, max(1, self._start.max_alternatives), self._start.words, wanted)
 
@@ -207,13 +190,13 @@ class Session:
     def _report(self) -> None:
         self._reported = self._received
         received, settled = (ms_of(self._offset + n) for n in (self._received, self.settled))
-        self._events.append(Progress(received, settled, received - settled))
+        self._events.append(wire.Progress(received, settled, received - settled))
 
     def _handle(self, events: list[SegmentEvent]) -> None:
         for event in events:
             match event:
                 case SpeechStarted(segment=segment, at=at):
-                    self._events.append(SpeechStart(segment, ms_of(self._offset + at)))
+                    self._events.append(wire.SpeechStart(segment, ms_of(self._offset + at)))
                 case Draft():
                     if self._start.interim_results:
                         self._jobs.append(event)
@@ -227,11 +210,11 @@ class Session:
         heard = replace(utterance, audio=utterance.audio[: self._received - utterance.start])
         self._answers.expect(heard)
         self._jobs.append(heard)
-        self._events.append(SpeechEnd(heard.segment, ms_of(self._offset + heard.end)))
+        self._events.append(wire.SpeechEnd(heard.segment, ms_of(self._offset + heard.end)))
         if not self._start.continuous:
             self._enough, self._deaf, self.state = True, True, State.DRAINING
 
-    def _settle(self, answers: list[ServerEvent]) -> None:
+    def _settle(self, answers: list[wire.ServerEvent]) -> None:
         self._events += answers
         if answers:
             self._report()
@@ -249,4 +232,4 @@ class Session:
     def _say_goodbye(self) -> None:
         events = self.events_to_send() if self.state is State.DRAINING else []
         self.receive_disconnect()
-        self._events = [*events, Done()]
+        self._events = [*events, wire.Done()]

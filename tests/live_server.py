@@ -40,20 +40,20 @@ class LiveServer:
 def live_server(**changes: Any) -> Iterator[LiveServer]:
     settings = replace(Settings(), **changes)
     backend = FakeBackend()
-    app = create_app(settings, {"en": backend, "ja": backend} if "ja" in settings.models else {"en": backend}, FakeVad())
-    server = uvicorn.Server(uvicorn.Config(app, port=0, **UVICORN))
-    loops: list[asyncio.AbstractEventLoop] = []
-    started = threading.Event()
+    app = create_app(
+        settings, {"en": backend, "ja": backend} if "ja" in settings.models else {"en": backend}, FakeVad()
+    )
+    started, loops = threading.Event(), list[asyncio.AbstractEventLoop]()
 
-    async def serve() -> None:
-        loops.append(asyncio.get_running_loop())
-        task = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        started.set()
-        await task
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: Any = None) -> None:
+            await super().startup(sockets)
+            loops.append(asyncio.get_running_loop())
+            started.set()
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    server = Server(uvicorn.Config(app, port=0, **UVICORN))
+
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     if not started.wait(30):
         raise AssertionError("the server does not start")

@@ -39,6 +39,7 @@ def manifest(role: str) -> list[dict[str, str]]:
 
 
 def read_audio(path: str) -> Samples:
+    audio: Samples
     audio, rate = soundfile.read(FIXTURES / path, dtype="float32")
     if rate != SAMPLE_RATE:
         raise SystemExit(f"{path} is at {rate} Hz; the fixtures are at {SAMPLE_RATE} Hz")
@@ -68,7 +69,7 @@ def digit_strings(clips: list[Clip], count: int, rng: np.random.Generator) -> It
     for number in range(count if speakers else 0):
         digits = by_speaker[speakers[number % len(speakers)]]
         chosen = [digits[i] for i in rng.integers(len(digits), size=rng.integers(2, 8))]
-        gaps = [hiss(rng.integers(160, 5600), rng) for _ in chosen]
+        gaps = [hiss(int(rng.integers(160, 5600)), rng) for _ in chosen]
         audio = np.concatenate([part for clip, gap in zip(chosen, gaps, strict=True) for part in (clip.audio, gap)])
         yield Clip(f"string-{number:05d}", chosen[0].speaker, " ".join(c.text for c in chosen), audio)
 

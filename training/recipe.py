@@ -15,7 +15,7 @@ class Recipe:
 
     name: str
     data: dict[str, Any]
-    curriculum: list[dict[str, float]]
+    curriculum: list[dict[str, Any]]  # max_seconds, max_epoch, and what differs from `asr`
     asr: dict[str, Any]  # ESPnet2's ASR training configuration
     pack: dict[str, Any]
 

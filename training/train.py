@@ -1,6 +1,5 @@
 """Stage `train`: ESPnet2's own trainer, once per step of the curriculum; resumes where it stopped."""
 
-import contextlib
 from pathlib import Path
 
 import torch
@@ -13,22 +12,26 @@ def stage_config(recipe: Recipe, number: int) -> Path:
     """Writes the complete ESPnet2 configuration of one curriculum step; returns its path."""
     work, folder = recipe.work, recipe.work / f"exp-{number}"
     train, dev = work / f"train-{number}", work / "dev"
-    config = recipe.asr | {
-        "output_dir": str(folder),
-        "token_list": str(work / "tokens.txt"),
-        "train_data_path_and_name_and_type": _inputs(train),
-        "valid_data_path_and_name_and_type": _inputs(dev),
-        "train_shape_file": [str(train / "speech_shape")],
-        "valid_shape_file": [str(dev / "speech_shape")],
-        "rir_scp": str(work / "rir.scp"),
-        "noise_scp": str(work / "noise.scp"),
-        "max_epoch": recipe.curriculum[number]["max_epoch"],
-        "resume": True,
-        "use_tensorboard": False,
-        "use_matplotlib": False,
-        "ngpu": int(torch.cuda.is_available()),
-        "use_amp": torch.cuda.is_available(),
-    }
+    config = (
+        recipe.asr
+        | recipe.curriculum[number].get("asr", {})
+        | {
+            "output_dir": str(folder),
+            "token_list": str(work / "tokens.txt"),
+            "train_data_path_and_name_and_type": _inputs(train),
+            "valid_data_path_and_name_and_type": _inputs(dev),
+            "train_shape_file": [str(train / "speech_shape")],
+            "valid_shape_file": [str(dev / "speech_shape")],
+            "rir_scp": str(work / "rir.scp"),
+            "noise_scp": str(work / "noise.scp"),
+            "max_epoch": recipe.curriculum[number]["max_epoch"],
+            "resume": True,
+            "use_tensorboard": False,
+            "use_matplotlib": False,
+            "ngpu": int(torch.cuda.is_available()),
+            "use_amp": torch.cuda.is_available(),
+        }
+    )
     if number:
         config["init_param"] = [str(work / f"exp-{number - 1}" / "latest.pth")]
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,12 +46,11 @@ def _inputs(folder: Path) -> list[tuple[str, str, str]]:
 
 def train(recipe: Recipe) -> None:
     from espnet2.tasks.asr import ASRTask
+    from espnet2.train import trainer
 
-    # ESPnet2's own mixed precision is for CUDA. On a CPU with bfloat16 units this context does the same;
-    # its cache must be off because the weights change between two forward passes inside it.
-    precision: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
     if not torch.cuda.is_available():
-        precision = torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False)
+        # ESPnet2's own mixed precision is for CUDA; this gives the forward pass the bfloat16 units of a CPU.
+        # A context around the whole training would not do: weights cast once stay cached until it is left.
+        trainer.autocast = lambda *_, **__: torch.autocast("cpu", dtype=torch.bfloat16)
     for number, _ in enumerate(recipe.curriculum):
-        with precision:
-            ASRTask.main(cmd=["--config", str(stage_config(recipe, number))])
+        ASRTask.main(cmd=["--config", str(stage_config(recipe, number))])

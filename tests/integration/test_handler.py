@@ -77,7 +77,9 @@ def test_a_session_speaks_the_language_it_asked_for(server: LiveServer) -> None:
         (b"\x00\x00\x00\x00", "protocol", 1008),
     ],
 )
-def test_what_is_wrong_is_said_before_the_close(server: LiveServer, message: str | bytes, code: str, close: int) -> None:
+def test_what_is_wrong_is_said_before_the_close(
+    server: LiveServer, message: str | bytes, code: str, close: int
+) -> None:
     async def main() -> None:
         async with connect(server.url, subprotocols=["speech.v1"]) as socket:  # type: ignore[list-item]
             await socket.send(message)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audio import FRAME_SAMPLES, Draft, Utterance
-from vad.segmenter import SegmentEvent, Segmenter, SegmenterOptions, SpeechDropped, SpeechStarted
+from vad.segmenter import Segmenter, SegmenterOptions, SegmentEvent, SpeechDropped, SpeechStarted
 
 F = FRAME_SAMPLES
 PROBABILITY = {"#": 0.9, ".": 0.1, "-": 0.4}

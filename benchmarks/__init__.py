@@ -1,0 +1,1 @@
+"""Measurements; each module prints its table. Timing never decides a test."""

@@ -1,0 +1,83 @@
+"""The rules of the house: who imports whom, how large a file may be, and that each one has its test."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("protocol", "session", "vad", "recognizer")
+SOURCES = sorted(
+    path
+    for pattern in ("*.py", *(f"{package}/*.py" for package in PACKAGES))
+    for path in ROOT.glob(pattern)
+    if path.name not in ("__init__.py", "conf.py", "conf_sample.py")
+)
+NAMES = [str(path.relative_to(ROOT).with_suffix("")) for path in SOURCES]
+
+PURE = {"audio", "protocol/events", "protocol/native", "protocol/plain", "session/session", "session/answers"}
+PURE |= {"vad/segmenter", "recognizer/base"}
+IMPURE = {"asyncio", "threading", "time", "datetime", "os", "random", "socket", "fastapi", "starlette"}
+HEAVY = {"torch", "torchaudio", "espnet2", "espnet_model_zoo", "onnxruntime", "silero_vad"}
+OURS = {"audio", "settings", "speech_api", "conf_sample", *PACKAGES}
+ALLOWED = {  # a module that is listed imports nothing else of ours
+    "audio": set(),
+    "protocol/events": {"audio"},
+    "protocol/native": {"audio", "protocol.events"},
+    "protocol/plain": {"protocol.events"},
+    "vad/segmenter": {"audio"},
+    "recognizer/base": {"audio"},
+    "session/answers": {"audio", "protocol.events", "recognizer.base"},
+    "session/session": {"audio", "protocol.events", "session.answers", "vad.segmenter", "recognizer.base"},
+}
+MAX_LINES = 200  # that are not blank
+MAX_FUNCTION_LINES_P90 = 25
+
+
+def imports(path: Path, *, everywhere: bool) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def roots(modules: set[str]) -> set[str]:
+    return {module.split(".")[0] for module in modules}
+
+
+@pytest.mark.parametrize("path, name", list(zip(SOURCES, NAMES, strict=True)), ids=NAMES)
+def test_imports(path: Path, name: str) -> None:
+    everywhere, on_top = imports(path, everywhere=True), imports(path, everywhere=False)
+    assert not roots(on_top) & HEAVY, "heavy modules are imported where they are used"
+    if name in PURE:
+        assert not roots(everywhere) & (IMPURE | HEAVY)
+    if name in ALLOWED:
+        assert {module for module in everywhere if module.split(".")[0] in OURS} <= ALLOWED[name]
+    for one, other in (("vad", "recognizer"), ("recognizer", "vad")):
+        assert not (name.startswith(one + "/") and other in roots(everywhere))
+    assert name == "settings" or "conf_sample" not in everywhere
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+def test_size(path: Path) -> None:
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    assert len(lines) <= MAX_LINES
+
+
+def test_functions_are_short() -> None:
+    lengths = sorted(
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    assert lengths[len(lengths) * 9 // 10] <= MAX_FUNCTION_LINES_P90
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_source_file_has_its_test_file(name: str) -> None:
+    assert list((ROOT / "tests").glob(f"*/test_{name.split('/')[-1]}.py"))

@@ -1,0 +1,121 @@
+"""Every kind of reference, and one sentence for everything that can be wrong with it."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from recognizer.base import ModelError
+from recognizer.models import resolve
+
+CONFIG = "exp/asr/config.yaml"
+WEIGHTS = "exp/asr/model.pth"
+
+
+def package(**changes: str | None) -> dict[str, str]:
+    """The members of a small package; `None` leaves one out."""
+    meta = {
+        "yaml_files": {"asr_train_config": CONFIG},
+        "files": {"asr_model_file": WEIGHTS},
+        "decoding": {"ctc_weight": 0.3},
+    }
+    members = {"meta.yaml": yaml.safe_dump(meta), CONFIG: "frontend_conf: {fs: 16k}", WEIGHTS: "weights"}
+    changed = {**members, **{name.replace("__", "/"): text for name, text in changes.items()}}
+    return {name: text for name, text in changed.items() if text is not None}
+
+
+def write_zip(path: Path, members: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_a_zip_is_unpacked_once(tmp_path: Path) -> None:
+    path, cache = write_zip(tmp_path / "m.zip", package()), tmp_path / "cache"
+    files = resolve(str(path), cache)
+    assert files.asr_model_file.read_text() == "weights" and files.decoding == {"ctc_weight": 0.3}
+    files.asr_model_file.write_text("kept")
+    assert resolve(str(path), cache).asr_model_file.read_text() == "kept"
+    assert len(list(cache.iterdir())) == 1, "nothing is left of the unpacking"
+
+
+def test_a_bundled_name(tmp_path: Path) -> None:
+    write_zip(tmp_path / "en-small.zip", package())
+    assert resolve("bundled:en-small", tmp_path / "cache", tmp_path).name == "bundled:en-small"
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    for name, text in package().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert resolve(str(tmp_path), tmp_path / "cache").asr_train_config == tmp_path / CONFIG
+
+
+def test_a_zoo_name_loads_from_the_cache_without_a_network(tmp_path: Path, no_network: None) -> None:
+    from espnet_model_zoo.downloader import ModelDownloader, str_to_hash
+
+    name = "Shinji Watanabe/laborotv_asr_train_asr_conformer2_latest33_raw_char_sp_valid.acc.ave"
+    zoo = ModelDownloader(str(tmp_path / "zoo"))
+    url = zoo.get_url(name)
+    folder = tmp_path / "zoo" / str_to_hash(url)
+    folder.mkdir()
+    write_zip(folder / zoo._get_file_name(url), package())
+    assert resolve(name, tmp_path).asr_model_file.read_text() == "weights"
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_zoo_name_without_cache_and_network_is_one_sentence(tmp_path: Path, no_network: None) -> None:
+    with pytest.raises(ModelError, match="cannot be downloaded .*; is there a network"):
+        resolve("nobody/no-such-model", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "members, complaint",
+    [
+        (package(**{"meta.yaml": None}), "the file meta.yaml is missing in the model"),
+        (package(**{"meta.yaml": "{"}), "the file meta.yaml of the model .* cannot be read"),
+        (package(**{"meta.yaml": "files: {}"}), "meta.yaml of the model .* names no asr_train_config"),
+        (package(**{WEIGHTS: None}), f"the file {WEIGHTS} is missing in the model"),
+        (package(**{CONFIG: "frontend_conf: {fs: 8000}"}), "hears 8000 Hz; this service needs 16000 Hz"),
+    ],
+)
+def test_a_wrong_package_is_named(tmp_path: Path, members: dict[str, str], complaint: str) -> None:
+    path = write_zip(tmp_path / "m.zip", members)
+    with pytest.raises(ModelError, match=complaint):
+        resolve(str(path), tmp_path / "cache")
+
+
+def test_a_damaged_zip_is_named(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "m.zip", package())
+    data = bytearray(path.read_bytes())
+    data[data.index(b"weights")] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match=f"m.zip is damaged: the checksum of {WEIGHTS} is wrong"):
+        resolve(str(path), tmp_path / "cache")
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(ModelError, match="m.zip cannot be unpacked"):
+        resolve(str(path), tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_no_member_leaves_the_folder(tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "m.zip", {**package(), "../../outside": "x"})
+    resolve(str(path), tmp_path / "cache")
+    assert not (tmp_path / "outside").exists() and not (tmp_path / "cache" / "outside").exists()
+
+
+@pytest.mark.parametrize(
+    "reference, complaint",
+    [
+        ("bundled:nothing", "no bundled model is named 'bundled:nothing'; there is bundled:en"),
+        ("bundled:../x", "no bundled model is named"),
+        ("missing.zip", "the model file missing.zip does not exist"),
+        ("nonsense", "'nonsense' is no bundled:NAME, .zip, directory with meta.yaml, zoo name or hub id"),
+    ],
+)
+def test_a_reference_to_nothing(tmp_path: Path, reference: str, complaint: str) -> None:
+    write_zip(tmp_path / "en.zip", package())
+    with pytest.raises(ModelError, match=complaint):
+        resolve(reference, tmp_path / "cache", tmp_path)

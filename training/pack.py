@@ -1,0 +1,57 @@
+"""Stage `pack`: the averaged checkpoint in the model-zoo zip format, weights stored as float16."""
+
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from training.recipe import Recipe
+
+FIXED = ("rir_scp", "noise_scp", "output_dir", "init_param", "init", "specaug", "specaug_conf")
+KEPT_PREFIXES = ("encoder", "decoder", "frontend", "normalize", "ctc_conf", "model", "token_type", "joint_net")
+
+
+def checkpoint(recipe: Recipe) -> Path:
+    """The average of the best checkpoints, or the newest one while training still runs."""
+    folder = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
+    for name in ("valid.acc.ave.pth", "valid.acc.best.pth", "latest.pth"):
+        if (folder / name).exists():
+            return folder / name
+    raise SystemExit(f"no checkpoint in {folder}; run `python -m training train {recipe.name}` first")
+
+
+def packed_config(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """What stock `Speech2Text` needs of the training configuration; nothing that names a path of this machine."""
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    kept = {key: value for key, value in config.items() if key.startswith(KEPT_PREFIXES) and key not in FIXED}
+    same = ("token_list", "bpemodel", "cleaner", "g2p", "input_size", "preencoder", "preencoder_conf", "postencoder")
+    kept |= {key: config.get(key) for key in (*same, "postencoder_conf", "non_linguistic_symbols", "use_preprocessor")}
+    return kept | {"specaug": None, "init": None, "preprocessor": "default", "version": config.get("version")}
+
+
+def pack(recipe: Recipe) -> None:
+    source = checkpoint(recipe)
+    config = packed_config(recipe, source.parent)
+    weights = torch.load(source, map_location="cpu", weights_only=True)
+    halves = {name: w.half() if w.dtype is torch.float32 else w for name, w in weights.items()}
+    base = f"exp/asr_{recipe.name}"
+    meta = {
+        "espnet": "202511",
+        "torch": str(torch.__version__).split("+")[0],
+        "python": "3.11",
+        "timestamp": datetime.now(UTC).timestamp(),
+        "files": {"asr_model_file": f"{base}/{source.name}"},
+        "yaml_files": {"asr_train_config": f"{base}/config.yaml"},
+        "decoding": recipe.pack["decoding"],
+    }
+    target = Path("models") / f"{recipe.name}.zip"
+    target.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        archive.writestr("meta.yaml", yaml.safe_dump(meta))
+        archive.writestr(f"{base}/config.yaml", yaml.safe_dump(config, allow_unicode=True))
+        with archive.open(f"{base}/{source.name}", "w") as file:
+            torch.save(halves, file)
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB from {source.name}")

@@ -89,13 +89,17 @@ class EspnetEngine:
 
     def _search(self, request: Request) -> Transcript:
         """ESPnet2's beam search (Watanabe et al. 2017, doi:10.1109/JSTSP.2017.2763455), its length capped."""
-        audio = _filled(request.audio)
-        self._speech2text.maxlenratio = -(10 + TOKENS_PER_SECOND * len(audio) // SAMPLE_RATE)
-        results = self._speech2text(audio)
+        import torch
+
+        with torch.inference_mode():
+            encoded = self._encode(request.audio)
+            cap = 10 + TOKENS_PER_SECOND * len(request.audio) // SAMPLE_RATE
+            self._speech2text.maxlenratio = -min(cap, len(encoded))  # ESPnet: below zero it is a number of tokens
+            results = self._speech2text._decode_single_sample(encoded)
         texts: dict[str, float] = {}
         for text, _tokens, token_ids, hypothesis in results:
             mean = float(hypothesis.score) / max(1, len(token_ids) + 1)  # log probability a token
-            texts.setdefault(" ".join(text.split()), min(1.0, max(MIN_CONFIDENCE, math.exp(min(0.0, mean)))))
+            texts.setdefault(_readable(text), min(1.0, max(MIN_CONFIDENCE, math.exp(min(0.0, mean)))))
         best = list(texts.items())[: request.options.max_alternatives]
         if not best or not best[0][0]:
             return Transcript(())
@@ -104,18 +108,28 @@ class EspnetEngine:
     def _draft(self, audio: Samples) -> Transcript:
         import torch
 
-        filled = torch.from_numpy(_filled(audio)).unsqueeze(0).to(self._device)
         with torch.inference_mode():
-            encoded, _ = self._model.encode(filled, torch.tensor([filled.shape[1]], device=self._device))
-            scores = self._model.ctc.log_softmax(encoded[0] if isinstance(encoded, tuple) else encoded)[0]
-            best, path = scores.max(dim=-1)
+            best, path = self._model.ctc.log_softmax(self._encode(audio).unsqueeze(0))[0].max(dim=-1)
         ids = [token for token, _ in groupby(path.tolist()) if token != self._model.blank_id]
         text = self._text([self._tokens[token] for token in ids])
         confidence = min(1.0, max(MIN_CONFIDENCE, math.exp(float(best.mean()))))
         return Transcript((Hypothesis(text, confidence),) if text else ())
 
+    def _encode(self, audio: Samples) -> Any:
+        """Encoder output, shape (frames, dimensions)."""
+        import torch
+
+        filled = torch.from_numpy(_filled(audio)).unsqueeze(0).to(self._device)
+        encoded, _ = self._model.encode(filled, torch.tensor([filled.shape[1]], device=self._device))
+        return (encoded[0] if isinstance(encoded, tuple) else encoded)[0]
+
     def _text(self, tokens: list[str]) -> str:
-        return " ".join(str(self._speech2text.tokenizer.tokens2text(tokens)).split())
+        return _readable(self._speech2text.tokenizer.tokens2text(tokens))
+
+
+def _readable(text: str) -> str:
+    """Single spaces, and no mark for what the model could not name."""
+    return " ".join(text.replace("<unk>", " ").split())
 
 
 def _filled(audio: Samples) -> Samples:

@@ -44,12 +44,10 @@ class Session:
         self._offset = 0  # where this connection's audio begins on the stream's clock, in samples
         self._received = 0  # samples, after resampling
         self._reported = 0  # _received at the last progress message
-        self._frames: list[Samples] = []
-        self._scoring: deque[Samples] = deque()  # frames whose probabilities are out
+        self._frames, self._scoring = list[Samples](), deque[Samples]()  # to be scored; being scored
         self._enough = False  # not continuous, and the one utterance was heard
         self._deaf = False  # we, not the client, ended the listening
-        self._jobs: list[Utterance] = []
-        self._events: list[wire.ServerEvent] = []
+        self._jobs, self._events = list[Utterance](), list[wire.ServerEvent]()
 
     @property
     def received(self) -> int:

@@ -42,7 +42,7 @@ def test_a_transcript_has_sorted_confidences_and_a_capped_length(engine: EspnetE
 
 
 @pytest.mark.parametrize("audio", [np.zeros(16_000), np.ones(16_000), np.sign(RNG.normal(size=16_000))])
-def test_silence_and_clipping_neither_crash_nor_loop(engine: EspnetEngine, audio: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_silence_and_clipping_neither_crash_nor_loop(engine: EspnetEngine, audio: np.ndarray) -> None:
     requests = [Request(audio.astype(np.float32), final, Options()) for final in (True, False)]
     assert len(engine.transcribe(requests)) == 2
 

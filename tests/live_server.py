@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
 
 from audio import Samples
 from settings import Settings
@@ -67,9 +68,10 @@ def live_server(**changes: Any) -> Iterator[LiveServer]:
 
 
 async def messages(socket: ClientConnection) -> AsyncIterator[dict[str, Any]]:
-    """Until the server closes."""
-    async for message in socket:
-        yield json.loads(message)
+    """Until the server closes, with whatever code."""
+    with contextlib.suppress(ConnectionClosedError):
+        async for message in socket:
+            yield json.loads(message)
 
 
 async def dictate(url: str, *parts: Samples, chunk: int = 1_280, **start: Any) -> list[dict[str, Any]]:

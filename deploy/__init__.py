@@ -1,0 +1,1 @@
+"""What runs the service in production."""

@@ -26,6 +26,10 @@ class LiveServer:
     port: int
     backend: FakeBackend
     loop: asyncio.AbstractEventLoop
+    server: uvicorn.Server
+
+    def stop(self) -> None:
+        self.server.should_exit = True
 
     @property
     def url(self) -> str:
@@ -60,9 +64,10 @@ def live_server(**changes: Any) -> Iterator[LiveServer]:
         raise AssertionError("the server does not start")
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield LiveServer(port, backend, loops[0])
+        yield LiveServer(port, backend, loops[0], server)
     finally:
-        loops[0].call_soon_threadsafe(backend.gate.set)
+        if not loops[0].is_closed():
+            loops[0].call_soon_threadsafe(backend.gate.set)
         server.should_exit = True
         thread.join(30)
 

@@ -1,0 +1,53 @@
+"""Real Chromium whose microphone plays a file (headless, as root, without any network of its own)."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Page, sync_playwright
+
+from audio import SAMPLE_RATE, Samples
+
+CHROMIUM = next((p for p in ("/usr/lib/chromium/chromium", shutil.which("chromium")) if p and Path(p).exists()), None)
+FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+--disable-component-update --disable-sync --use-fake-device-for-media-stream""".split()
+
+
+class Browse(Protocol):
+    def __call__(
+        self, audio: Samples | None, *flags: str, **context: object
+    ) -> contextlib.AbstractContextManager[Page]: ...
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Browse:
+    """Opens a browser whose microphone plays `audio` once, then silence."""
+    if CHROMIUM is None:
+        pytest.skip("needs Debian's chromium")
+
+    @contextlib.contextmanager
+    def opened(audio: Samples | None, *flags: str, **context: object) -> Iterator[Page]:
+        microphone = tmp_path / "microphone.wav"
+        silence = np.zeros(SAMPLE_RATE // 2, np.float32)
+        speech = audio if audio is not None else silence
+        soundfile.write(microphone, np.concatenate((silence, speech, silence)), SAMPLE_RATE, subtype="PCM_16")
+        every = [*FLAGS, *(flags or ("--use-fake-ui-for-media-stream",))]
+        every.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
+        with sync_playwright() as playwright, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+            chromium = playwright.chromium.launch_persistent_context(
+                profile, executable_path=CHROMIUM, headless=False, args=every, **context  # type: ignore[arg-type]
+            )  # fmt: skip
+            page = chromium.new_page()
+            page.set_default_timeout(30_000)
+            try:
+                yield page
+            finally:
+                chromium.close()
+
+    return opened

@@ -1,7 +1,7 @@
 /** getUserMedia, the AudioContext and the worklet: opens a microphone, releases it at once. */
 
 export class MicrophoneError extends Error {
-  /** @param {"insecure" | "refused" | "no_microphone" | "microphone_lost"} problem */
+  /** @param {"insecure" | "refused" | "no_microphone" | "unreachable"} problem */
   constructor(problem) {
     super(problem);
     this.problem = problem;
@@ -101,7 +101,11 @@ async function getStream(deviceId) {
  */
 async function listen(context, stream, onSamples, onLost) {
   await context.resume();
-  await context.audioWorklet.addModule(new URL("./capture-worklet.js", import.meta.url));
+  try {
+    await context.audioWorklet.addModule(new URL("./capture-worklet.js", import.meta.url));
+  } catch {
+    throw new MicrophoneError("unreachable"); // the module comes from the server
+  }
   const node = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
   node.port.onmessage = (event) => onSamples(event.data);
   node.onprocessorerror = onLost;

@@ -5,7 +5,7 @@ import { Connection } from "./connection.js";
 import { Microphone, MicrophoneError, listMicrophones } from "./microphone.js";
 import { level, toPcm16 } from "./pcm.js";
 import { socketUrl } from "./protocol.js";
-import { pageLanguage, texts } from "./texts.js";
+import { pageLanguage, spokenLanguage, texts } from "./texts.js";
 import { View } from "./view.js";
 
 /** @type {{langs: string[], default_lang: string, sample_rate_hz: number, sample_bits: number, saving: boolean}} */
@@ -18,6 +18,7 @@ const view = new View(text);
 const encoding = settings.sample_bits === 16 ? "s16le" : "f32le";
 
 let state = IDLE;
+let attempt = 0; // a microphone that was asked for before the last Start is not wanted any more
 /** @type {Microphone | null} */
 let microphone = null;
 /** @type {Connection | null} */
@@ -35,7 +36,7 @@ function dispatch(event) {
 function act(effect) {
   switch (effect.kind) {
     case "open":
-      return void open();
+      return void open(++attempt);
     case "finish":
       return void finish();
     case "release":
@@ -43,6 +44,7 @@ function act(effect) {
       microphone = null;
       return;
     case "close":
+      attempt += 1;
       connection?.close();
       connection = null;
       return;
@@ -51,19 +53,22 @@ function act(effect) {
   }
 }
 
-/** The microphone first: without one there is nothing to connect for. */
-async function open() {
+/**
+ * The microphone first: without one there is nothing to connect for.
+ * @param {number} mine
+ */
+async function open(mine) {
+  /** @type {Float32Array[]} */
+  const early = [];
+  let send = (/** @type {Float32Array} */ samples) => void early.push(samples);
   try {
-    /** @type {Float32Array[]} */
-    const early = [];
-    let send = (/** @type {Float32Array} */ samples) => void early.push(samples);
     const opened = await Microphone.open({
       deviceId: view.microphone.value,
       wantedRate: settings.sample_rate_hz,
       onSamples: (samples) => send(samples),
-      onLost: () => dispatch({ kind: "problem", problem: "microphone_lost" }),
+      onLost: () => mine === attempt && dispatch({ kind: "unplugged" }),
     });
-    if (state.phase !== "opening") return opened.release(); // stopped meanwhile
+    if (mine !== attempt) return opened.release();
     microphone = opened;
     const line = connect(opened.sampleRate);
     connection = line;
@@ -72,8 +77,10 @@ async function open() {
       line.send(encoding === "s16le" ? toPcm16(samples) : samples.buffer);
     };
     early.forEach(send);
+    dispatch({ kind: "heard" });
     void refreshMicrophones(); // their names are known now
   } catch (error) {
+    if (mine !== attempt) return;
     dispatch({ kind: "problem", problem: error instanceof MicrophoneError ? error.problem : "no_microphone" });
   }
 }
@@ -82,17 +89,19 @@ async function open() {
 function connect(sampleRate) {
   const line = new Connection(socketUrl(location.href), {
     onMessage: (message) => dispatch({ kind: "message", message }),
-    onClose: (code) => dispatch({ kind: "closed", code }),
-    onSlow: (slow) => view.showProblem(slow ? "slow" : state.problem),
+    onClose: (code, reachable) => dispatch({ kind: "closed", code, reachable }),
+    onSlow: (slow) => dispatch({ kind: "slow", slow }),
   });
   line.start({ lang: view.language.value, encoding, sampleRate });
   return line;
 }
 
 async function finish() {
-  await microphone?.finish();
+  const [voice, line] = [microphone, connection];
   microphone = null;
-  connection?.stop();
+  await voice?.finish();
+  view.level.value = 0;
+  line?.stop();
 }
 
 async function refreshMicrophones() {
@@ -100,8 +109,12 @@ async function refreshMicrophones() {
 }
 
 async function copy() {
-  await navigator.clipboard.writeText(view.transcript());
-  view.status.textContent = text("copied");
+  try {
+    await navigator.clipboard.writeText(view.transcript());
+    view.say("copied");
+  } catch {
+    view.say("uncopied");
+  }
 }
 
 view.controls.addEventListener("submit", (event) => {
@@ -114,6 +127,7 @@ view.copy.addEventListener("click", () => void copy());
 window.addEventListener("pagehide", () => dispatch({ kind: "problem", problem: "lost" }));
 navigator.mediaDevices?.addEventListener("devicechange", () => void refreshMicrophones());
 view.saving.hidden = !settings.saving;
-view.showLanguages(settings.langs, settings.langs.includes(language) ? language : settings.default_lang);
+view.showLanguages(settings.langs, spokenLanguage(language, settings.langs, settings.default_lang));
 view.show(state);
+if (!window.isSecureContext) dispatch({ kind: "problem", problem: "insecure" });
 void refreshMicrophones();

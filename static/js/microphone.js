@@ -11,6 +11,9 @@ export class MicrophoneError extends Error {
 /** What a recogniser wants to hear: the voice as it is. */
 const RAW = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
+/** An audio thread that stalls must not keep the microphone on. */
+const FLUSH_TIMEOUT_MS = 1_000;
+
 /** @returns {Promise<{id: string, label: string}[]>} empty ids and labels before the permission */
 export async function listMicrophones() {
   const devices = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
@@ -40,6 +43,7 @@ export class Microphone {
   static async open({ deviceId, wantedRate, onSamples, onLost }) {
     if (!window.isSecureContext || !navigator.mediaDevices) throw new MicrophoneError("insecure");
     const context = makeContext(wantedRate);
+    void context.resume().catch(() => {}); // Safari wants this in the click, before anything is awaited
     /** @type {MediaStream | undefined} */
     let stream;
     try {
@@ -57,6 +61,7 @@ export class Microphone {
   async finish() {
     if (this.context.state === "running") {
       await new Promise((resolve) => {
+        setTimeout(resolve, FLUSH_TIMEOUT_MS);
         const deliver = this.node.port.onmessage;
         this.node.port.onmessage = (event) => (event.data ? deliver?.call(this.node.port, event) : resolve(null));
         this.node.port.postMessage("flush");
@@ -66,7 +71,7 @@ export class Microphone {
   }
 
   release() {
-    this.node.port.onmessage = null;
+    this.node.port.onmessage = this.context.onstatechange = null;
     this.stream.getTracks().forEach((track) => track.stop());
     if (this.context.state !== "closed") void this.context.close();
   }
@@ -111,5 +116,7 @@ async function listen(context, stream, onSamples, onLost) {
   node.onprocessorerror = onLost;
   for (const track of stream.getAudioTracks()) track.onended = onLost;
   context.createMediaStreamSource(stream).connect(node);
+  await context.resume();
+  context.onstatechange = () => context.state !== "running" && onLost(); // a phone call took it
   return node;
 }

@@ -10,20 +10,22 @@ const en = {
   copy: "Copy",
   clear: "Clear",
   copied: "Copied",
+  uncopied: "The browser did not allow copying.",
   saving: "This server keeps recordings of what is said.",
   unnamed: "Microphone",
   standard: "Default microphone",
   idle: "Ready",
-  opening: "Connecting …",
+  opening: "Waiting for the microphone …",
+  connecting: "Connecting …",
   listening: "Listening",
   draining: "Finishing …",
-  lang_en: "English",
-  lang_ja: "Japanese",
+  empty: "What you say appears here.",
   insecure: "The browser gives the microphone only to a secure page: open it over https, or on this machine as http://127.0.0.1.",
   refused: "The microphone is not allowed. Allow it in the address bar of the browser, then press Start again.",
   no_microphone: "No microphone was found, or another program is using it.",
   microphone_lost: "The microphone was unplugged or taken away.",
-  unreachable: "The server cannot be reached, or it is too busy. Try again in a moment.",
+  unreachable: "The server cannot be reached. Check the network, then press Start again.",
+  busy: "The server is too busy, or still starting. Press Start again in a moment.",
   lost: "The connection was lost. What was said since the last line is missing; press Start to go on.",
   restarting: "The server is restarting. Press Start again in a moment.",
   slow: "The network is too slow for your voice; the text comes late.",
@@ -47,20 +49,22 @@ const ja = {
   copy: "コピー",
   clear: "消去",
   copied: "コピーしました",
+  uncopied: "ブラウザーがコピーを許可しませんでした。",
   saving: "このサーバーは発話の録音を保存しています。",
   unnamed: "マイク",
   standard: "既定のマイク",
   idle: "準備完了",
-  opening: "接続しています…",
+  opening: "マイクを待っています…",
+  connecting: "接続しています…",
   listening: "聞いています",
   draining: "仕上げています…",
-  lang_en: "英語",
-  lang_ja: "日本語",
+  empty: "話した言葉がここに表示されます。",
   insecure: "マイクは安全なページでしか使えません。https で開くか、このマシン上なら http://127.0.0.1 で開いてください。",
   refused: "マイクの使用が許可されていません。アドレスバーで許可してから、もう一度「開始」を押してください。",
   no_microphone: "マイクが見つからないか、ほかのプログラムが使用中です。",
   microphone_lost: "マイクが外されたか、使えなくなりました。",
-  unreachable: "サーバーに接続できないか、混み合っています。少し待ってからもう一度お試しください。",
+  unreachable: "サーバーに接続できません。ネットワークを確認してから、もう一度「開始」を押してください。",
+  busy: "サーバーが混み合っているか、起動中です。少し待ってから、もう一度「開始」を押してください。",
   lost: "接続が切れました。最後の行より後の発話は届いていません。「開始」を押すと続けられます。",
   restarting: "サーバーが再起動しています。少し待ってから「開始」を押してください。",
   slow: "回線が遅いため、文字の表示が遅れています。",
@@ -79,6 +83,16 @@ const ja = {
 export function pageLanguage(wanted) {
   const found = wanted.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => tag === "ja" || tag === "en");
   return found === "ja" ? "ja" : "en";
+}
+
+/**
+ * The language to recognise: the page's, where the server offers it.
+ * @param {string} page
+ * @param {readonly string[]} offered
+ * @param {string} otherwise
+ */
+export function spokenLanguage(page, offered, otherwise) {
+  return offered.find((tag) => tag.toLowerCase().split("-")[0] === page) ?? otherwise;
 }
 
 /**

@@ -21,6 +21,21 @@ export function clock(ms) {
   return hours ? `${hours}:${rest}` : rest;
 }
 
+/** Who has scrolled further up than this is reading, and is not pulled down. */
+const FOLLOW_PX = 120;
+
+/** A screen reader would say an unchanged text again. @param {HTMLElement} where @param {string} text */
+function setText(where, text) {
+  if (where.textContent !== text) where.textContent = text;
+}
+
+/** One of two buttons; the keyboard's place goes with it. @param {HTMLButtonElement} yes @param {HTMLButtonElement} no */
+function enable(yes, no) {
+  yes.disabled = false;
+  if (document.activeElement === no) yes.focus();
+  no.disabled = true;
+}
+
 export class View {
   /** @param {(name: string) => string} text */
   constructor(text) {
@@ -45,37 +60,46 @@ export class View {
 
   /** @param {import("./client.js").State} state */
   show(state) {
-    this.status.textContent = this.text(state.phase);
-    this.interim.textContent = state.interim;
-    this.start.disabled = state.phase !== "idle";
-    this.stop.disabled = state.phase !== "opening" && state.phase !== "listening";
-    this.microphone.disabled = this.language.disabled = state.phase !== "idle";
-    if (state.phase === "idle") this.level.value = 0;
-    this.showProblem(state.problem);
+    const idle = state.phase === "idle";
+    this.say(state.phase);
+    setText(this.interim, state.interim);
+    this.microphone.disabled = this.language.disabled = !idle;
+    enable(idle ? this.start : this.stop, idle ? this.stop : this.start);
+    this.stop.ariaDisabled = String(state.phase === "draining"); // not `disabled`: the keyboard would lose its place
+    if (idle) this.level.value = 0;
+    this.showProblem(state.problem ?? (state.slow ? "slow" : null));
+  }
+
+  /** @param {string} name of the text for the status line */
+  say(name) {
+    setText(this.status, this.text(name));
   }
 
   /** @param {string | null} problem */
   showProblem(problem) {
     this.problem.hidden = !problem;
-    this.problem.textContent = problem ? this.text(problem) : "";
+    setText(this.problem, problem ? this.text(problem) : "");
   }
 
   /** @param {import("./protocol.js").Result} result */
   addFinal(result) {
     const time = document.createElement("time");
     time.textContent = clock(result.start_ms);
+    time.dateTime = `PT${(result.start_ms / 1000).toFixed(2)}S`;
     time.title = `${(result.start_ms / 1000).toFixed(2)} – ${(result.end_ms / 1000).toFixed(2)} s`;
     const words = document.createElement("span");
     words.textContent = result.alternatives[0]?.transcript ?? "";
     const line = document.createElement("li");
     line.append(time, words);
+    const reading = window.innerHeight + window.scrollY < document.documentElement.scrollHeight - FOLLOW_PX;
     this.finals.append(line);
     this.copy.disabled = this.clear.disabled = false;
-    line.scrollIntoView({ block: "nearest" });
+    if (!reading) this.interim.scrollIntoView({ block: "nearest" });
   }
 
   clearFinals() {
     this.finals.replaceChildren();
+    (this.start.disabled ? this.stop : this.start).focus();
     this.copy.disabled = this.clear.disabled = true;
   }
 
@@ -96,7 +120,8 @@ export class View {
 
   /** @param {string[]} langs @param {string} chosen */
   showLanguages(langs, chosen) {
-    this.language.replaceChildren(...langs.map((lang) => new Option(this.text(`lang_${lang}`), lang)));
+    const names = new Intl.DisplayNames([document.documentElement.lang], { type: "language" });
+    this.language.replaceChildren(...langs.map((lang) => new Option(names.of(lang), lang)));
     this.language.value = chosen;
   }
 }

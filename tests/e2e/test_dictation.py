@@ -15,8 +15,8 @@ pytestmark = pytest.mark.model
 
 def test_the_page_shows_the_spoken_words(browse: Browse, speech_fixtures: Path) -> None:
     audio = read_recording(speech_fixtures)
-    with served_page() as port, browse(audio) as page:
-        page.goto(f"http://127.0.0.1:{port}/")
+    with served_page() as url, browse(audio) as page:
+        page.goto(url)
         page.get_by_role("button", name="Start").click()
         expect(page.locator("#interim")).not_to_be_empty()
         expect(page.locator("#finals li")).to_have_count(1)
@@ -26,7 +26,7 @@ def test_the_page_shows_the_spoken_words(browse: Browse, speech_fixtures: Path) 
 
 def test_the_size_of_the_messages_does_not_change_the_words(speech_fixtures: Path) -> None:
     audio = read_recording(speech_fixtures)
-    with served_page() as port:
-        url = f"ws://127.0.0.1:{port}/ws"
-        heard = [asyncio.run(transcribe(url, audio, chunk=chunk)) for chunk in (128, 1_280, 16_000)]
+    with served_page() as url:
+        socket = url.replace("http", "ws") + "ws"
+        heard = [asyncio.run(transcribe(socket, audio, chunk=chunk)) for chunk in (128, 1_280, 16_000)]
     assert heard == [[WORDS]] * 3

@@ -1,0 +1,66 @@
+"""First interim after speech begins, and final after it ends, with N clients that speak in real time.
+
+Speech begins and ends where the voice detector says so (padding taken off); the final includes the pause of 500 ms.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+
+import conf_sample
+from audio import SAMPLE_RATE, Samples
+from benchmarks.service import Heard, running_service, speak
+from training.data import recordings
+from training.recipe import load_recipe
+
+CLIENTS = (1, 4, 8, 16)
+UTTERANCES = 8  # each client says so many, one after the other
+
+
+def speeches(count: int) -> list[Samples]:
+    """Held-out AN4 speakers, a different order for each client."""
+    held_out = set(load_recipe("en-small").data["held_out_speakers"])
+    clips = [clip for clip in recordings(["an4"]) if clip.speaker in held_out]
+    rng = np.random.default_rng(0)
+    gap = np.zeros(SAMPLE_RATE, np.float32)
+    chosen = [[clips[i].audio for i in rng.permutation(len(clips))[:UTTERANCES]] for _ in range(count)]
+    return [np.concatenate([gap, *(part for audio in parts for part in (audio, gap))]) for parts in chosen]
+
+
+def delays(heard: Heard) -> tuple[list[float], list[float]]:
+    """Milliseconds from speech start to the first interim, and from speech end to the final, a segment each."""
+    interims: dict[int, float] = {}
+    finals: dict[int, float] = {}
+    for at, message in heard.messages:
+        if message["type"] != "result" or not message["alternatives"]:
+            continue
+        if message["final"]:
+            finals[message["segment"]] = at - (message["end_ms"] - conf_sample.PADDING_MS)
+        else:
+            interims.setdefault(message["segment"], at - (message["start_ms"] + conf_sample.PADDING_MS))
+    return list(interims.values()), list(finals.values())
+
+
+def middle(values: Sequence[float]) -> str:
+    return " / ".join(f"{np.percentile(values, q) / 1000:.2f}" for q in (50, 95)) if values else "-"
+
+
+async def measure(url: str, clients: int) -> str:
+    jobs = [speak(url, audio, delay_s=0.37 * n) for n, audio in enumerate(speeches(clients))]
+    heard = await asyncio.gather(*jobs)
+    interims, finals = (sum(lists, []) for lists in zip(*map(delays, heard), strict=True))
+    failures = sum(m["type"] == "failure" for h in heard for _, m in h.messages)
+    return f"| {clients} | {len(finals)} | {middle(interims)} | {middle(finals)} | {failures} |"
+
+
+def main() -> None:
+    print("| clients | finals | first interim after speech start, s (p50 / p95) | final after speech end | failures |")
+    print("|---|---|---|---|---|")
+    with running_service() as url:
+        for clients in CLIENTS:
+            print(asyncio.run(measure(url, clients)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -49,7 +49,9 @@ def middle(values: Sequence[float]) -> str:
 async def measure(url: str, clients: int) -> str:
     jobs = [speak(url, audio, delay_s=0.37 * n) for n, audio in enumerate(speeches(clients))]
     heard = await asyncio.gather(*jobs)
-    interims, finals = (sum(lists, []) for lists in zip(*map(delays, heard), strict=True))
+    pairs = [delays(one) for one in heard]
+    interims = [delay for interim, _ in pairs for delay in interim]
+    finals = [delay for _, final in pairs for delay in final]
     failures = sum(m["type"] == "failure" for h in heard for _, m in h.messages)
     return f"| {clients} | {len(finals)} | {middle(interims)} | {middle(finals)} | {failures} |"
 

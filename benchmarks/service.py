@@ -63,9 +63,9 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
 def running_service(lags: Path | None = None) -> Iterator[str]:
     """Yields its WebSocket URL; the lags of its event loop are in the file `lags` afterwards, seconds."""
     port = free_port()
-    program = (
-        f"from benchmarks.service import serve; serve({str(lags)!r})" if lags else "import speech_api as s; s.main()"
-    )
+    program = "import speech_api; speech_api.main()"
+    if lags is not None:
+        program = f"from benchmarks.service import serve; serve({str(lags)!r})"
     with served([sys.executable, "-c", program], port, SPEECH_PORT=str(port), SPEECH_LOG_LEVEL="WARNING"):
         yield f"ws://127.0.0.1:{port}/ws"
 
@@ -91,10 +91,10 @@ def serve(lags: str) -> None:
 
         async def shutdown(self, sockets: Any = None) -> None:
             self.watching.cancel()
-            Path(lags).write_text(json.dumps(noted))
             await super().shutdown(sockets)
 
     Server(uvicorn.Config(app, port=int(os.environ["SPEECH_PORT"]), **UVICORN)).run()
+    Path(lags).write_text(json.dumps(noted))
 
 
 @dataclass

@@ -5,7 +5,8 @@ import { STOP, SUBPROTOCOL, decode, encodeStart } from "./protocol.js";
 /** Bytes that may wait in the browser before the user is told: two seconds of float audio. */
 const HIGH_WATER_BYTES = 128_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-const NEVER_OPENED = 1006;
+const ANSWER_TIMEOUT_MS = 3_000;
+const ABNORMAL = 1006;
 
 export class Connection {
   /**
@@ -58,7 +59,7 @@ export class Connection {
    */
   async closed(code) {
     clearTimeout(this.timer);
-    const reachable = code === NEVER_OPENED && (await answers());
+    const reachable = code === ABNORMAL && (await answers());
     if (!this.ended) this.listener.onClose(code, reachable);
   }
 
@@ -75,7 +76,7 @@ export class Connection {
 async function answers() {
   try {
     const url = new URL("healthz", location.href);
-    return (await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) })).ok;
+    return (await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) })).ok;
   } catch {
     return false;
   }

@@ -105,7 +105,6 @@ async function getStream(deviceId) {
  * @param {() => void} onLost
  */
 async function listen(context, stream, onSamples, onLost) {
-  await context.resume();
   try {
     await context.audioWorklet.addModule(new URL("./capture-worklet.js", import.meta.url));
   } catch {

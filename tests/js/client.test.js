@@ -24,7 +24,14 @@ const STOP = { kind: "stop" };
 /** @type {Event} */
 const READY = { kind: "message", message: { type: "ready", session: "s", lang: "en", model: "m", sample_rate: 16000 } };
 /** @type {Event} */
+const HEARD = { kind: "heard" };
+/** @type {Event} */
 const DONE = { kind: "message", message: { type: "done" } };
+
+/** @param {number} code @param {boolean} reachable @returns {Event} */
+function closed(code, reachable = false) {
+  return { kind: "closed", code, reachable };
+}
 
 /** @param {string} text @param {boolean} final @returns {Event} */
 function result(text, final) {
@@ -33,30 +40,46 @@ function result(text, final) {
 }
 
 test("a whole dictation", () => {
-  const { state, effects } = run(START, READY, result("ye", false), result("yes", true), STOP, DONE, { kind: "closed", code: 1000 });
+  const { state, effects } = run(START, HEARD, READY, result("ye", false), result("yes", true), STOP, DONE, closed(1000));
   assert.deepEqual(state, IDLE);
-  assert.deepEqual(effects, ["open", "final", "finish", "release", "close"]);
+  assert.deepEqual(effects, ["open", "final", "finish", "release", "release", "close"]);
 });
 
 test("the interim line shows the newest draft and empties with the final", () => {
-  assert.equal(run(START, READY, result("ye", false)).state.interim, "ye");
-  assert.equal(run(START, READY, result("ye", false), result("yes", true)).state.interim, "");
+  assert.equal(run(START, HEARD, READY, result("ye", false)).state.interim, "ye");
+  assert.equal(run(START, HEARD, READY, result("ye", false), result("yes", true)).state.interim, "");
 });
 
 test("nothing said adds no line", () => {
-  assert.deepEqual(run(START, READY, result("", true)).effects, ["open"]);
+  assert.deepEqual(run(START, HEARD, READY, result("", true)).effects, ["open"]);
 });
 
 test("finals still come after stop", () => {
-  const { state, effects } = run(START, READY, STOP, result("tail", true));
+  const { state, effects } = run(START, HEARD, READY, STOP, result("tail", true));
   assert.equal(state.phase, "draining");
   assert.deepEqual(effects, ["open", "finish", "final"]);
 });
 
-test("stop while connecting releases the microphone", () => {
+test("stop before the microphone is there gives it up", () => {
   const { state, effects } = run(START, STOP);
   assert.equal(state.phase, "idle");
   assert.deepEqual(effects, ["open", "release", "close"]);
+});
+
+test("stop while connecting still recognises what was heard", () => {
+  const { state, effects } = run(START, HEARD, STOP, READY, result("early", true), DONE, closed(1000));
+  assert.deepEqual(state, IDLE);
+  assert.deepEqual(effects, ["open", "finish", "final", "release", "release", "close"]);
+});
+
+test("an unplugged microphone ends the conversation but not its tail", () => {
+  const { state, effects } = run(START, HEARD, READY, { kind: "unplugged" }, result("tail", true));
+  assert.deepEqual([state.phase, state.problem], ["draining", "microphone_lost"]);
+  assert.deepEqual(effects, ["open", "finish", "final"]);
+});
+
+test("a goodbye that nobody asked for releases the microphone", () => {
+  assert.deepEqual(run(START, HEARD, READY, DONE).effects, ["open", "release"]);
 });
 
 test("a second start is ignored", () => {
@@ -65,16 +88,28 @@ test("a second start is ignored", () => {
 
 for (const [code, problem] of /** @type {[number, string][]} */ ([[1006, "lost"], [1012, "restarting"]])) {
   test(`close ${code} while listening is told as ${problem}`, () => {
-    assert.equal(run(START, READY, { kind: "closed", code }).state.problem, problem);
+    assert.equal(run(START, HEARD, READY, closed(code)).state.problem, problem);
   });
 }
 
-test("a refused connection is told as unreachable", () => {
-  assert.equal(run(START, { kind: "closed", code: 1006 }).state.problem, "unreachable");
+test("a server that answers but refuses is busy; one that does not is out of reach", () => {
+  assert.equal(run(START, HEARD, closed(1006, true)).state.problem, "busy");
+  assert.equal(run(START, HEARD, closed(1006)).state.problem, "unreachable");
+  assert.equal(run(START, HEARD, STOP, closed(1006, true)).state.problem, "busy");
+});
+
+test("slow is a state of its own, over when the network recovers", () => {
+  const slow = run(START, HEARD, READY, { kind: "slow", slow: true }, result("a", false));
+  assert.deepEqual([slow.state.slow, slow.state.problem], [true, null]);
+  assert.equal(step(slow.state, { kind: "slow", slow: false }).state.slow, false);
+});
+
+test("events of an ended conversation change nothing", () => {
+  assert.deepEqual(run(HEARD, READY, { kind: "unplugged" }, closed(1006), STOP), { state: IDLE, effects: [] });
 });
 
 test("a failed sentence is told and the conversation goes on", () => {
-  const { state } = run(START, READY, { kind: "message", message: { type: "failure", segment: 0, code: "overloaded", message: "" } });
+  const { state } = run(START, HEARD, READY, { kind: "message", message: { type: "failure", segment: 0, code: "overloaded", message: "" } });
   assert.deepEqual([state.phase, state.problem], ["listening", "overloaded"]);
 });
 

@@ -33,6 +33,7 @@ class Settings:
     cache_dir: str = conf_sample.CACHE_DIR
     device: str = conf_sample.DEVICE
     workers: int = conf_sample.WORKERS
+    worker_threads: int = conf_sample.WORKER_THREADS
     beam_size: int = conf_sample.BEAM_SIZE
     decode_timeout_s: float = conf_sample.DECODE_TIMEOUT_S
     max_waiting: int = conf_sample.MAX_WAITING
@@ -73,6 +74,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "channels": (1, 1),
     "sample_rate_hz": (8_000, 192_000),
     "workers": (0, 256),
+    "worker_threads": (1, 64),
     "beam_size": (1, 100),
     "decode_timeout_s": (1, 600),
     "max_waiting": (1, 100_000),

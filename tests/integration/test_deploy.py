@@ -3,9 +3,11 @@
 import asyncio
 import http.client
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,13 +69,25 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     certificate, key = make_certificate(folder)
     configuration = write_configuration(folder, ports, certificate, key)
     gunicorn = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"]
-    with served(gunicorn, ports[0], SPEECH_BIND=f"127.0.0.1:{ports[0]}"):
+    with served(gunicorn, ports[0], SPEECH_PORT=str(ports[0])):
         nginx = subprocess.Popen(["nginx", "-p", str(folder), "-c", str(configuration)])
         try:
+            wait_until_listening(ports[2])
             yield Deployment(*ports, ssl.create_default_context(cafile=str(certificate)))
         finally:
             nginx.terminate()
             nginx.wait(20)
+
+
+def wait_until_listening(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            return
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline, "nginx does not listen"
+            time.sleep(0.05)
 
 
 def get(connection: http.client.HTTPConnection, path: str) -> http.client.HTTPResponse:

@@ -60,8 +60,8 @@ class Service:
             self.backends = build_backends(settings)
         await asyncio.gather(*(backend.start() for backend in set(self.backends.values())))
         self.ready = True
-        models = ", ".join(f"{lang}={name}" for lang, name in settings.models.items())
-        log.info("ready on http://%s:%d, device %s, models %s", settings.host, settings.port, settings.device, models)
+        models = ", ".join(f"{lang}: {settings.models[lang]} ({b.device})" for lang, b in self.backends.items())
+        log.info("ready on http://%s:%d with %s", settings.host, settings.port, models)
 
     async def drain(self) -> None:
         """Finishes the utterances in flight and closes every stream with 1012."""

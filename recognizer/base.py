@@ -61,6 +61,8 @@ class Request:
 class Engine(Protocol):
     """A loaded model. Blocking; called from one thread of one process."""
 
+    device: str  # "cpu" or "cuda"
+
     def warm_up(self) -> None: ...
 
     def transcribe(self, batch: Sequence[Request]) -> list[Transcript]: ...
@@ -68,6 +70,9 @@ class Engine(Protocol):
 
 class Backend(Protocol):
     """Where jobs go. Shared by all sessions of one model."""
+
+    @property
+    def device(self) -> str: ...
 
     async def start(self) -> None: ...
 

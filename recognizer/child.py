@@ -6,7 +6,7 @@ import ctypes
 import signal
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -15,7 +15,13 @@ from time import perf_counter
 from recognizer.base import Engine, ModelError, Request, Transcript
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
-_READY = "ready"
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What a child says when its engine is loaded and warm."""
+
+    device: str
 
 
 class ChildDied(Exception):
@@ -29,6 +35,7 @@ class Child:
         self._make_engine = make_engine
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
+        self.device = ""  # known once started
 
     @property
     def pid(self) -> int | None:
@@ -46,9 +53,10 @@ class Child:
         except BaseException:
             await self.kill()
             raise
-        if answer != _READY:
+        if not isinstance(answer, _Ready):
             await self.kill()
             raise ModelError(str(answer))
+        self.device = answer.device
 
     async def ask(self, request: Request) -> Transcript | str:
         """The transcript, or the stack trace of an engine that raised. Raises ChildDied."""
@@ -105,7 +113,7 @@ def run_child(make_engine: Callable[[], Engine], pipe: Connection) -> None:
         traceback.print_exc()
         pipe.send(f"the model cannot be used: {type(error).__name__}")
         return
-    pipe.send(_READY)
+    pipe.send(_Ready(engine.device))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             pipe.send(_answer(engine, pipe.recv()))

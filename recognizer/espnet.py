@@ -74,7 +74,7 @@ class EspnetEngine:
 
     def __init__(self, speech2text: Any, device: str) -> None:
         self._speech2text = speech2text
-        self._device = device
+        self.device = device
         self._model = speech2text.asr_model
         self._tokens: list[str] = list(speech2text.asr_train_args.token_list)
         for name in ("root", "espnet2", "espnet"):  # ESPnet logs every hypothesis at INFO
@@ -119,8 +119,8 @@ class EspnetEngine:
         """Encoder output, shape (frames, dimensions)."""
         import torch
 
-        filled = torch.from_numpy(_filled(audio)).unsqueeze(0).to(self._device)
-        encoded, _ = self._model.encode(filled, torch.tensor([filled.shape[1]], device=self._device))
+        filled = torch.from_numpy(_filled(audio)).unsqueeze(0).to(self.device)
+        encoded, _ = self._model.encode(filled, torch.tensor([filled.shape[1]], device=self.device))
         return (encoded[0] if isinstance(encoded, tuple) else encoded)[0]
 
     def _text(self, tokens: list[str]) -> str:

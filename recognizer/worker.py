@@ -49,6 +49,11 @@ class LocalBackend:
         """Of the workers that live."""
         return [child.pid for child in self._children if child.pid is not None]
 
+    @property
+    def device(self) -> str:
+        """Where the engines compute; known once started."""
+        return self._children[0].device
+
     async def start(self) -> None:
         """Returns when every worker has loaded its model and warmed up. Raises ModelError."""
         try:

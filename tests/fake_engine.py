@@ -31,6 +31,8 @@ def spoken(*numbers: int, seconds: float = 0.3) -> Samples:
 class FakeEngine:
     """Misbehaves once for each marker word: what it did is remembered in `memory`, across processes."""
 
+    device = "cpu"
+
     def __init__(self, memory: Path | None = None) -> None:
         self._memory = memory
 
@@ -78,6 +80,8 @@ class FakeVad:
 
 class FakeBackend:
     """A FakeEngine in this process; `gate` holds back its finals while it is closed."""
+
+    device = "cpu"
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()

@@ -126,8 +126,8 @@ def test_a_server_that_goes_away_is_explained(browse: Browse) -> None:
 def test_a_full_server_is_explained(browse: Browse) -> None:
     with live_server(max_streams=1) as server, browse(None) as page:
         open_page(page, server)
-        page.evaluate("window.other = new WebSocket(location.href.replace('http', 'ws') + 'ws')")
-        page.wait_for_function("other.readyState === WebSocket.OPEN")
+        other = "window.other = new WebSocket(location.href.replace('http', 'ws') + 'ws')"
+        page.evaluate(f"new Promise((resolve) => {{ {other}; other.onopen = () => resolve(null); }})")
         page.get_by_role("button", name="Start").click()
         expect(page.get_by_role("alert")).to_contain_text("too busy")
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -109,6 +110,13 @@ def place(clip: Clip, recipe: Recipe, rng: np.random.Generator) -> Clip:
     return replace(clip, audio=(audio * peak / max(float(np.abs(audio).max()), 1e-4)).astype(np.float32))
 
 
+def fits(clip: Clip, stage: dict[str, Any]) -> bool:
+    """Whether a curriculum step takes this clip; digit strings and silences belong to every corpus."""
+    corpus = clip.id.split("-")[0]
+    wanted = corpus in ("string", "empty") or corpus in stage.get("corpora", [corpus])
+    return wanted and len(clip.audio) <= stage["max_seconds"] * SAMPLE_RATE
+
+
 def write_set(clips: list[Clip], folder: Path) -> None:
     """`wav.scp`, `text`, `speech_shape` and the audio itself."""
     (folder / "audio").mkdir(parents=True, exist_ok=True)
@@ -145,7 +153,7 @@ def prepare(recipe: Recipe) -> None:
     train += silences(recipe.data["empty_s"], rng)
     train = [at_speed(clip, factor) for factor in recipe.data["speeds"] for clip in train]
     for number, stage in enumerate(recipe.curriculum):
-        kept = [clip for clip in train if len(clip.audio) <= stage["max_seconds"] * SAMPLE_RATE]
+        kept = [clip for clip in train if fits(clip, stage)]
         write_set([place(clip, recipe, rng) for clip in kept], recipe.work / f"train-{number}")
     write_set([place(clip, recipe, rng) for clip in dev], recipe.work / "dev")
     write_scp("noise", recipe.work / "noise.scp")

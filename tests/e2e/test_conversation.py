@@ -103,6 +103,7 @@ def test_stop_in_the_middle_of_a_sentence(browse: Browse) -> None:
         assert page.evaluate("tracks.map((track) => track.readyState)") == ["ended"]
         assert page.evaluate("contexts[0].state") == "closed"
         heard, stopped_s = server.conversations[0], page.evaluate("stopped")
+        assert [item for item in heard.sent if isinstance(item, dict)] == [heard.start, {"type": "stop"}]
         assert heard.sent[-1] == {"type": "stop"}
         assert heard.batches[:-1] == [BATCH_BYTES] * (len(heard.batches) - 1)
         assert 0 < heard.batches[-1] <= BATCH_BYTES
@@ -124,6 +125,25 @@ def test_what_is_said_while_connecting_is_not_lost(browse: Browse) -> None:
         assert heard.start["type"] == "start"
         loud_s = np.count_nonzero(np.abs(heard.samples) > 0.01) / SAMPLE_RATE
         assert loud_s == pytest.approx(1.0, abs=0.05)
+
+
+def test_what_is_said_before_there_is_a_socket_is_not_lost(browse: Browse) -> None:
+    """The audio thread may deliver before the context has said that it runs."""
+    slow = """() => {
+      const resume = AudioContext.prototype.resume;
+      AudioContext.prototype.resume = async function () {
+        await resume.call(this);
+        while (this.currentTime < 1.2) await new Promise((resolve) => setTimeout(resolve, 10));
+      };
+    }"""
+    with scripted_server() as server, opened(browse, server) as page:
+        page.evaluate(slow)
+        press(page, "Start")
+        expect(page.locator("#finals li")).to_contain_text("hello world")
+        press(page, "Stop")
+        see_status(page, "Ready")
+        samples = server.conversations[0].samples
+        assert np.count_nonzero(np.abs(samples) > 0.01) / SAMPLE_RATE == pytest.approx(1.0, abs=0.05)
 
 
 def test_stop_while_connecting_still_recognises(browse: Browse) -> None:

@@ -4,7 +4,9 @@ A worker that dies or takes too long is killed and replaced, and its job is deco
 """
 
 import asyncio
+import contextlib
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Callable
@@ -50,41 +52,55 @@ class LocalBackend:
         return [child.pid for child in self._children if child.pid is not None]
 
     @property
+    def ready(self) -> bool:
+        """Started, not closed, and at least one worker lives."""
+        return bool(self._tasks and self.pids)
+
+    @property
     def device(self) -> str:
         """Where the engines compute; known once started."""
         return self._children[0].device
 
     async def start(self) -> None:
         """Returns when every worker has loaded its model and warmed up. Raises ModelError."""
+        loading = [asyncio.create_task(self._start(child)) for child in self._children]
         try:
-            await asyncio.gather(*(self._start(child) for child in self._children))
-        except ModelError:
+            await asyncio.wait(loading)  # all: one that loads on after close() would never be ended
+            for task in loading:
+                task.result()
+        except BaseException:
+            await _cancel(loading)
             await self.close()
             raise
         self._tasks = [asyncio.create_task(self._serve(child)) for child in self._children]
 
     async def transcribe(self, job: Utterance, options: Options) -> Transcript:
         final = not isinstance(job, Draft)
+        if not self._tasks:
+            raise _closed()
         if final and len(self._finals) >= self._max_waiting:
             raise RecognizerError("overloaded", f"{self._max_waiting} utterances are waiting already")
         if not final and (len(self._drafts) >= self._idle or self._finals):
             raise RecognizerError("overloaded", "no worker is free for a draft")
         done: asyncio.Future[Transcript] = asyncio.get_running_loop().create_future()
         waiting = _Job(Request(job.audio, final, options), done, time.monotonic())
-        async with self._work:
-            (self._finals if final else self._drafts).append(waiting)
-            self._work.notify()
-        return await done
+        queue = self._finals if final else self._drafts
+        queue.append(waiting)
+        try:
+            await self._wake_one()
+            return await done
+        except asyncio.CancelledError:
+            with contextlib.suppress(ValueError):  # it may run already
+                queue.remove(waiting)
+            raise
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        tasks, self._tasks = self._tasks, []  # from here on nothing new is taken
+        await _cancel(tasks)
         await asyncio.gather(*(child.kill() for child in self._children))
         for job in (*self._finals, *self._drafts):
             if not job.done.done():
-                job.done.set_exception(RecognizerError("closed", "the server is stopping"))
+                job.done.set_exception(_closed())
         self._finals.clear()
         self._drafts.clear()
 
@@ -101,11 +117,20 @@ class LocalBackend:
         while True:
             job = await self._next()
             try:
-                await self._decode(child, job)
-            except (ChildDied, TimeoutError) as error:
-                await child.kill()
+                if _has_ended(child.pid):  # while it idled: no fault of this job
+                    log.error("a worker died while it idled and is replaced")
+                    self._put_back(job)
+                else:
+                    await self._decode(child, job)
+                    continue
+            except Exception as error:  # it died, hung or answered nonsense: not to be trusted any more
                 self._retry(job, error)
-                await self._replace(child)
+            except asyncio.CancelledError:
+                self._put_back(job)  # close() answers what waits
+                raise
+            await self._wake_one()  # another worker may be free for it
+            await child.kill()
+            await self._replace(child)
 
     async def _next(self) -> _Job:
         async with self._work:
@@ -140,16 +165,24 @@ class LocalBackend:
         job.done.set_result(answer)
 
     def _retry(self, job: _Job, error: Exception) -> None:
-        hung = isinstance(error, TimeoutError)
-        log.error("a worker %s on %.1f s of audio and is replaced", "hung" if hung else "died", _seconds(job))
+        hung, died = isinstance(error, TimeoutError), isinstance(error, ChildDied)
+        what = "hung" if hung else "died" if died else "failed"
+        log.error("a worker %s on %.1f s of audio and is replaced", what, _seconds(job), exc_info=not (hung or died))
         job.tries += 1
         if job.done.done():
             return
         if job.tries < MAX_TRIES and job.request.final:
-            self._finals.appendleft(job)
+            self._put_back(job)
             return
         code = "timeout" if hung else "recognizer_failed"
         job.done.set_exception(RecognizerError(code, "the recogniser could not decode this utterance"))
+
+    def _put_back(self, job: _Job) -> None:
+        (self._finals if job.request.final else self._drafts).appendleft(job)
+
+    async def _wake_one(self) -> None:
+        async with self._work:
+            self._work.notify()
 
     async def _replace(self, child: Child) -> None:
         delay = 0.5
@@ -164,3 +197,21 @@ class LocalBackend:
 
 def _seconds(job: _Job) -> float:
     return len(job.request.audio) / SAMPLE_RATE
+
+
+def _has_ended(pid: int | None) -> bool:
+    """Whether the process is gone or a zombie; it stays for its Child to reap."""
+    try:
+        return pid is None or os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
+def _closed() -> RecognizerError:
+    return RecognizerError("closed", "the server is stopping")
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

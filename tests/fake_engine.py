@@ -1,6 +1,7 @@
 """Engines for tests that speak symbolic audio: a run of samples at level n/100 is the word `wn`."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -69,6 +70,15 @@ def make_broken_engine() -> FakeEngine:
 def make_deadly_engine() -> FakeEngine:
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError("we are dead")
+
+
+def make_engine_twice(memory: Path) -> FakeEngine:
+    """Loads for the first two workers, never again."""
+    for name in ("first", "second"):
+        with contextlib.suppress(FileExistsError):
+            (memory / name).touch(exist_ok=False)
+            return FakeEngine(memory)
+    raise ModelError("the model is gone")
 
 
 class FakeVad:

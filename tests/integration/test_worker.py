@@ -1,8 +1,10 @@
 """LocalBackend with real processes: what happens to a job when its worker misbehaves."""
 
 import asyncio
+import logging
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from multiprocessing import active_children
@@ -13,7 +15,16 @@ import pytest
 from audio import Draft, Utterance
 from recognizer.base import Engine, ModelError, Options, RecognizerError, Transcript
 from recognizer.worker import LocalBackend
-from tests.fake_engine import DIE, HANG, RAISE, FakeEngine, make_broken_engine, make_deadly_engine, spoken
+from tests.fake_engine import (
+    DIE,
+    HANG,
+    RAISE,
+    FakeEngine,
+    make_broken_engine,
+    make_deadly_engine,
+    make_engine_twice,
+    spoken,
+)
 
 
 def descriptors() -> int:
@@ -53,6 +64,17 @@ async def _warm() -> None:
 
 def say(backend: LocalBackend, *numbers: int) -> Awaitable[Transcript]:
     return backend.transcribe(Utterance(0, 0, spoken(*numbers)), Options())
+
+
+def kill(pid: int) -> None:
+    """Returns when the process has ended; it is left to be reaped by its parent."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+def wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.01)
 
 
 def test_utterances_become_text() -> None:
@@ -109,6 +131,22 @@ def test_an_engine_that_raises_costs_one_utterance_and_tells_no_detail(caplog: p
     assert "secret detail" in caplog.text, "the log says why"
 
 
+def test_idle_workers_that_are_killed_cost_no_utterance() -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        for pid in backend.pids:
+            kill(pid)
+        assert [t.text for t in await asyncio.gather(say(backend, 3), say(backend, 4))] == ["w3", "w4"]
+
+    run(scenario, workers=2)
+
+
+def test_a_free_worker_takes_over_the_job_of_one_that_does_not_come_back(tmp_path: Path) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        assert (await say(backend, DIE)).text == f"w{DIE}"
+
+    run(scenario, partial(make_engine_twice, tmp_path), workers=2)
+
+
 def test_too_many_waiting_utterances_are_refused() -> None:
     async def scenario(backend: LocalBackend) -> None:
         jobs = [asyncio.ensure_future(say(backend, n)) for n in range(1, 5)]
@@ -144,6 +182,49 @@ def test_a_client_that_goes_away_takes_its_job_along() -> None:
     run(scenario)
 
 
+def test_a_job_that_was_cancelled_leaves_its_place(tmp_path: Path) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        running = asyncio.ensure_future(say(backend, HANG))
+        await asyncio.to_thread(wait_for, tmp_path / "hung")
+        waiting = [asyncio.ensure_future(say(backend, n)) for n in (1, 2)]
+        await asyncio.sleep(0)
+        for job in waiting:
+            job.cancel()
+        await asyncio.wait(waiting)
+        third = asyncio.ensure_future(say(backend, 3))
+        await asyncio.sleep(0)
+        assert not third.done(), "it waits, it is not refused"
+        await backend.close()
+        await asyncio.gather(running, third, return_exceptions=True)
+
+    run(scenario, partial(FakeEngine, tmp_path), max_waiting=2)
+
+
+def test_close_answers_the_jobs_that_run_and_wait_and_those_that_come_later(tmp_path: Path) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        jobs = [asyncio.ensure_future(say(backend, HANG)), asyncio.ensure_future(say(backend, 1))]
+        await asyncio.to_thread(wait_for, tmp_path / "hung")
+        assert backend.ready
+        await backend.close()
+        assert not backend.ready
+        for job in (*jobs, say(backend, 2)):
+            with pytest.raises(RecognizerError) as error:
+                await job
+            assert error.value.code == "closed"
+
+    run(scenario, partial(FakeEngine, tmp_path))
+
+
+def test_the_log_has_one_line_for_each_utterance_and_no_text(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        await say(backend, 7)
+
+    with caplog.at_level(logging.INFO, "speech.recognizer"):
+        run(scenario)
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "speech.recognizer"]
+    assert "utterance of 0.30 s" in line and "w7" not in line
+
+
 @pytest.mark.parametrize(
     "make_engine, sentence",
     [(make_broken_engine, "the model is broken"), (make_deadly_engine, "dies while it loads the model")],
@@ -153,5 +234,5 @@ def test_a_model_that_cannot_load_is_one_sentence(make_engine: Callable[[], Engi
         raise AssertionError("it must not start")
 
     with pytest.raises(ModelError, match=sentence):
-        run(scenario, make_engine)
+        run(scenario, make_engine, workers=2)
     assert active_children() == []

@@ -1,3 +1,3 @@
-.PHONY: run test check bench
-run test check bench:
+.PHONY: setup run test check bench
+setup run test check bench:
 	@scripts/$@

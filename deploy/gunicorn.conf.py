@@ -7,7 +7,10 @@ wsgi_app = "speech_api:app"
 worker_class = "deploy.worker.Worker"
 workers = 1  # more would each load the models; recognition scales by WORKERS in conf.py
 bind = f"{_settings.host}:{_settings.port}"
-timeout = 60  # the event loop answers gunicorn's heartbeat; models load in other processes
+timeout = (
+    60  # an event loop that hangs longer is replaced; gunicorn counts from its first beat, after the models loaded
+)
 graceful_timeout = int(_settings.decode_timeout_s) + 15  # utterances in flight are finished on SIGTERM
 forwarded_allow_ips = "127.0.0.1"
+control_socket_disable = True  # nothing here uses it
 accesslog = None  # who dictates when is nobody's business

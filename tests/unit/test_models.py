@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from recognizer.base import ModelError
-from recognizer.models import resolve
+from recognizer.models import _unpack, resolve
 
 CONFIG = "exp/asr/config.yaml"
 WEIGHTS = "exp/asr/model.pth"
+OUTSIDE = f"{{yaml_files: {{asr_train_config: {CONFIG}}}, files: {{asr_model_file: ../m.pth}}}}"
 
 
 def package(**changes: str | None) -> dict[str, str]:
@@ -32,6 +33,13 @@ def write_zip(path: Path, members: dict[str, str]) -> Path:
     return path
 
 
+def write_directory(folder: Path, members: dict[str, str]) -> Path:
+    for name, text in members.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
 def test_a_zip_is_unpacked_once(tmp_path: Path) -> None:
     path, cache = write_zip(tmp_path / "m.zip", package()), tmp_path / "cache"
     files = resolve(str(path), cache)
@@ -47,10 +55,42 @@ def test_a_bundled_name(tmp_path: Path) -> None:
 
 
 def test_a_directory(tmp_path: Path) -> None:
-    for name, text in package().items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert resolve(str(tmp_path), tmp_path / "cache").asr_train_config == tmp_path / CONFIG
+    folder = write_directory(tmp_path / "model", package())
+    assert resolve(str(folder), tmp_path / "cache").asr_train_config == folder / CONFIG
+
+
+@pytest.mark.parametrize("written", ["exp/stats.npz", "./exp/stats.npz", "/exp/stats.npz"])
+def test_names_in_the_config_become_paths_and_the_package_stays(tmp_path: Path, written: str) -> None:
+    config = f"{{token_list: [exp/stats.npz], normalize_conf: {{stats_file: {written}}}, bpemodel: null}}"
+    members = package(**{CONFIG: config, "exp/stats.npz": "statistics"})
+    folder = write_directory(tmp_path / "model", members)
+    for reference in (folder, write_zip(tmp_path / "m.zip", members)):
+        found = yaml.safe_load(resolve(str(reference), tmp_path / "cache").asr_train_config.read_text())
+        assert Path(found["normalize_conf"]["stats_file"]).read_text() == "statistics"
+        assert found["token_list"] == ["exp/stats.npz"], "tokens are no paths"
+    assert (folder / CONFIG).read_text() == config
+
+
+def test_a_package_that_was_packed_outside_of_its_working_directory(tmp_path: Path) -> None:
+    meta = f"{{yaml_files: {{asr_train_config: /{CONFIG}}}, files: {{asr_model_file: /{WEIGHTS}}}}}"
+    path = write_zip(tmp_path / "m.zip", package(**{"meta.yaml": meta}))
+    assert resolve(str(path), tmp_path / "cache").asr_model_file.read_text() == "weights"
+
+
+def test_a_language_model_comes_along(tmp_path: Path) -> None:
+    meta = yaml.safe_load(package()["meta.yaml"])
+    meta["yaml_files"]["lm_train_config"], meta["files"]["lm_file"] = "exp/lm.yaml", "exp/lm.pth"
+    members = package(**{"meta.yaml": yaml.safe_dump(meta), "exp/lm.yaml": "{}", "exp/lm.pth": "lm"})
+    files = resolve(str(write_zip(tmp_path / "m.zip", members)), tmp_path / "cache")
+    assert files.lm_file is not None and files.lm_file.read_text() == "lm"
+    assert files.lm_train_config is not None and files.lm_train_config.name == "lm.yaml"
+
+
+def test_two_servers_that_unpack_at_once(tmp_path: Path) -> None:
+    path, cache = write_zip(tmp_path / "m.zip", package()), tmp_path / "cache"
+    first = resolve(str(path), cache)
+    _unpack(path, first.asr_model_file.parent.parent.parent)  # the second saw no folder a moment ago
+    assert first.asr_model_file.read_text() == "weights" and len(list(cache.iterdir())) == 1
 
 
 def test_a_zoo_name_loads_from_the_cache_without_a_network(tmp_path: Path, no_network: None) -> None:
@@ -63,6 +103,34 @@ def test_a_zoo_name_loads_from_the_cache_without_a_network(tmp_path: Path, no_ne
     folder.mkdir()
     write_zip(folder / zoo._get_file_name(url), package())
     assert resolve(name, tmp_path).asr_model_file.read_text() == "weights"
+
+
+def test_a_damaged_download_is_deleted(tmp_path: Path, no_network: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_zip(tmp_path / "m.zip", package())
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setattr("recognizer.models._download", lambda reference, folder: path)
+    (tmp_path / "cache" / "zoo").mkdir(parents=True)
+    with pytest.raises(ModelError, match="it was deleted, start again to download it once more"):
+        resolve("some/model", tmp_path / "cache")
+    assert not path.exists()
+    path.write_bytes(whole)
+    assert resolve("some/model", tmp_path / "cache").asr_model_file.read_text() == "weights"
+
+
+def test_what_was_downloaded_once_is_not_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot = write_directory(tmp_path / "snapshot", package())
+    asked = []
+
+    def download(reference: str, folder: Path) -> Path:
+        asked.append(reference)
+        return snapshot
+
+    monkeypatch.setattr("recognizer.models._download", download)
+    (tmp_path / "cache" / "zoo").mkdir(parents=True)
+    for _ in range(2):
+        assert resolve("some/model", tmp_path / "cache").asr_model_file == snapshot / WEIGHTS
+    assert asked == ["some/model"]
 
 
 @pytest.mark.filterwarnings("default")
@@ -78,6 +146,7 @@ def test_a_zoo_name_without_cache_and_network_is_one_sentence(tmp_path: Path, no
         (package(**{"meta.yaml": "{"}), "the file meta.yaml of the model .* cannot be read"),
         (package(**{"meta.yaml": "files: {}"}), "meta.yaml of the model .* names no asr_train_config"),
         (package(**{WEIGHTS: None}), f"the file {WEIGHTS} is missing in the model"),
+        (package(**{"meta.yaml": OUTSIDE}), "names a file outside of the model: ../m.pth"),
         (package(**{CONFIG: "frontend_conf: {fs: 8000}"}), "hears 8000 Hz; this service needs 16000 Hz"),
     ],
 )
@@ -100,6 +169,18 @@ def test_a_damaged_zip_is_named(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").iterdir())
 
 
+def test_a_damaged_compressed_member_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "m.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(WEIGHTS, "weights " * 1000)
+    data = bytearray(path.read_bytes())
+    start = data.index(WEIGHTS.encode()) + len(WEIGHTS)
+    data[start : start + 8] = b"\xff" * 8
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="m.zip cannot be unpacked"):
+        resolve(str(path), tmp_path / "cache")
+
+
 def test_no_member_leaves_the_folder(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "m.zip", {**package(), "../../outside": "x"})
     resolve(str(path), tmp_path / "cache")
@@ -112,6 +193,7 @@ def test_no_member_leaves_the_folder(tmp_path: Path) -> None:
         ("bundled:nothing", "no bundled model is named 'bundled:nothing'; there is bundled:en"),
         ("bundled:../x", "no bundled model is named"),
         ("missing.zip", "the model file missing.zip does not exist"),
+        ("/missing/model", "the model /missing/model does not exist"),
         ("nonsense", "'nonsense' is no bundled:NAME, .zip, directory with meta.yaml, zoo name or hub id"),
     ],
 )

@@ -2,14 +2,16 @@
 
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from recognizer.base import ModelError, Options, Request
-from recognizer.espnet import TOKENS_PER_SECOND, EspnetEngine, choose_device, load_engine
+from recognizer.espnet import TOKENS_PER_SECOND, EspnetEngine, _length_ratio, choose_device, load_engine
 from recognizer.models import resolve
 
 pytestmark = pytest.mark.filterwarnings("default")  # espnet2 and what it imports warn a lot
@@ -45,6 +47,76 @@ def test_a_transcript_has_sorted_confidences_and_a_capped_length(engine: EspnetE
 def test_silence_and_clipping_neither_crash_nor_loop(engine: EspnetEngine, audio: np.ndarray) -> None:
     requests = [Request(audio.astype(np.float32), final, Options()) for final in (True, False)]
     assert len(engine.transcribe(requests)) == 2
+
+
+@pytest.mark.parametrize("samples, frames, ratio", [(16_000, 24, 0.0), (16_000, 35, 0.0), (16_000, 49, -35.0)])
+def test_the_length_is_capped_by_the_encoder_or_by_the_time(samples: int, frames: int, ratio: float) -> None:
+    assert _length_ratio(samples, frames) == ratio
+
+
+def test_the_cap_ends_a_search_on_a_fast_encoder(engine: EspnetEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recognizer.espnet.TOKENS_PER_SECOND", -8)  # 10 - 8 tokens for one second
+    (transcript,) = engine.transcribe([noise(16_000)])
+    assert len(transcript.text) <= 2
+
+
+@pytest.mark.parametrize("kind", ["zip", "directory", "zoo name"])
+def test_global_statistics_are_found(
+    engine: EspnetEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    folder = unpacked_with_statistics(tmp_path)
+    reference, cache = str(folder), tmp_path / "cache"
+    if kind == "directory":
+        monkeypatch.chdir(tmp_path)  # names in the config do not depend on where the server was started
+    else:
+        with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+            for path in folder.rglob("*"):
+                archive.write(path, path.relative_to(folder))
+        reference = str(tmp_path / "m.zip")
+    if kind == "zoo name":
+        (cache / "zoo").mkdir(parents=True)
+        monkeypatch.setattr("recognizer.models._download", lambda name, zoo: tmp_path / "m.zip")
+        reference = "somebody/some_model"
+    loaded = load_engine(resolve(reference, cache), "cpu", 2, 1)
+    assert len(loaded.transcribe([noise(16_000)])) == 1
+
+
+def unpacked_with_statistics(folder: Path) -> Path:
+    """The tiny model, normalised as most models of the zoo are: by a file that its config names."""
+    from tests.tiny_model import write_tiny_model
+
+    tiny = resolve(str(write_tiny_model(folder / "tiny.zip")), folder / "tiny")
+    package = tiny.asr_model_file.parent.parent
+    np.savez(package / "exp" / "stats.npz", count=np.array(9), sum=np.zeros(80), sum_square=np.ones(80))
+    config = yaml.safe_load(tiny.asr_train_config.read_text())
+    config |= {"normalize": "global_mvn", "normalize_conf": {"stats_file": "exp/stats.npz"}}
+    tiny.asr_train_config.write_text(yaml.safe_dump(config))
+
+    import torch
+
+    weights = torch.load(tiny.asr_model_file)
+    torch.save({**weights, "normalize.mean": torch.zeros(80), "normalize.std": torch.ones(80)}, tiny.asr_model_file)
+    return package
+
+
+def test_a_model_without_ctc_is_one_sentence(
+    engine: EspnetEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.tiny_model import CONFIG, write_tiny_model
+
+    monkeypatch.setitem(CONFIG, "model_conf", {"ctc_weight": 0.0})
+    files = resolve(str(write_tiny_model(tmp_path / "tiny.zip")), tmp_path / "cache")
+    with pytest.raises(ModelError, match="has no CTC branch"):
+        load_engine(files, "cpu", 2, 1)
+
+
+def test_a_draft_of_the_end_symbol_is_empty(engine: EspnetEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    always_end = torch.full((1, 9, len(engine._tokens)), -50.0)
+    always_end[..., engine._model.eos] = 0.0
+    monkeypatch.setattr(engine._model.ctc, "log_softmax", lambda encoded: always_end)
+    assert engine._draft(np.zeros(16_000, np.float32)).hypotheses == ()
 
 
 def test_warm_up(engine: EspnetEngine) -> None:

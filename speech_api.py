@@ -210,7 +210,7 @@ UVICORN: dict[str, Any] = {
     "ws": "websockets-sansio",
     "ws_max_size": MAX_MESSAGE_BYTES,
     "ws_ping_interval": 20.0,
-    "ws_ping_timeout": 20.0,
+    "ws_ping_timeout": None,  # while back-pressure holds, a pong waits unread behind the audio: silence is no death
     "log_config": None,
 }
 

@@ -8,7 +8,7 @@ from audio import MAX_INPUT_RATE, MIN_INPUT_RATE, SAMPLE_RATE, Encoding, Samples
 MAX_ALTERNATIVES = 30
 MAX_PHRASES = 500
 MAX_OFFSET_MS = 30 * 24 * 3600 * 1000  # a stream of thirty days
-CloseCode = Literal[1000, 1003, 1008, 1009, 1011, 1012]
+CloseCode = Literal[1000, 1008, 1009, 1011, 1012]
 
 
 class ProtocolError(Exception):

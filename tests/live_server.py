@@ -42,8 +42,9 @@ class LiveServer:
 
 
 @contextlib.contextmanager
-def live_server(**changes: Any) -> Iterator[LiveServer]:
+def live_server(*, ping_interval_s: float | None = None, **changes: Any) -> Iterator[LiveServer]:
     settings = replace(Settings(), **changes)
+    options = UVICORN if ping_interval_s is None else {**UVICORN, "ws_ping_interval": ping_interval_s}
     backend = FakeBackend()
     app = create_app(
         settings, {"en": backend, "ja": backend} if "ja" in settings.models else {"en": backend}, FakeVad()
@@ -56,7 +57,7 @@ def live_server(**changes: Any) -> Iterator[LiveServer]:
             loops.append(asyncio.get_running_loop())
             started.set()
 
-    server = Server(uvicorn.Config(app, port=0, **UVICORN))
+    server = Server(uvicorn.Config(app, port=0, **options))
 
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()

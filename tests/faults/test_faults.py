@@ -161,3 +161,23 @@ def test_many_quick_connections_leave_no_descriptor(server: LiveServer) -> None:
     asyncio.run(main())
     assert_nothing_left(server)
     eventually(lambda: descriptors() <= before, "descriptors are left")
+
+
+def test_back_pressure_is_not_taken_for_a_dead_client() -> None:
+    """While the server does not read, the client's pongs wait behind its audio."""
+    words = list(range(1, 13))
+
+    async def main(server: LiveServer) -> list[dict[str, object]]:
+        async with talk(server) as socket:
+            await begin(socket)
+            for word in words:
+                await socket.send(np.concatenate((spoken(word), SILENCE)).tobytes())
+            await socket.send('{"type": "stop"}')
+            await decoding(server)
+            await asyncio.sleep(0.5)  # ten pings
+            server.loop.call_soon_threadsafe(server.backend.gate.set)
+            return [message async for message in messages(socket)]
+
+    with live_server(ping_interval_s=0.05) as server:
+        server.loop.call_soon_threadsafe(server.backend.gate.clear)
+        assert finals(asyncio.run(main(server))) == [f"w{word}" for word in words]

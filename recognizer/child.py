@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import os
 import signal
 import traceback
 from collections.abc import Callable
@@ -91,6 +92,7 @@ class Child:
             await readable.wait()
         finally:
             loop.remove_reader(descriptor)
+            os.set_blocking(descriptor, True)  # uvloop made it non-blocking: a long utterance would not fit in
         try:
             return self._pipe.recv()
         except (EOFError, OSError):

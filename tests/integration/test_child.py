@@ -1,8 +1,10 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 
 import pytest
+import uvloop
 
 from recognizer.base import ModelError, Options, Request, Transcript
 from recognizer.child import Child, ChildDied
@@ -44,3 +46,17 @@ def test_a_model_that_does_not_load_leaves_no_process() -> None:
         assert child.pid is None
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_long_utterances_pass_on_either_event_loop(new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    async def main() -> None:
+        child = Child(FakeEngine)
+        await child.start()
+        for word in (3, 4):
+            answer = await child.ask(Request(spoken(word, seconds=60), True, Options()))
+            assert isinstance(answer, Transcript) and answer.text == f"w{word}"
+        await child.kill()
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())

@@ -75,12 +75,14 @@ class Child:
     async def kill(self) -> None:
         process, pipe = self._process, self._pipe
         self._process = self._pipe = None
-        if process is not None:
-            process.kill()
-            await asyncio.to_thread(process.join)
-            process.close()
-        if pipe is not None:
-            pipe.close()
+        try:
+            if process is not None:
+                process.kill()
+                await asyncio.to_thread(process.join)
+                process.close()
+        finally:  # also when we are cancelled while it ends
+            if pipe is not None:
+                pipe.close()
 
     async def _receive(self) -> object:
         if self._pipe is None:

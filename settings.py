@@ -34,6 +34,7 @@ class Settings:
     device: str = conf_sample.DEVICE
     workers: int = conf_sample.WORKERS
     worker_threads: int = conf_sample.WORKER_THREADS
+    decoding: str = conf_sample.DECODING
     beam_size: int = conf_sample.BEAM_SIZE
     decode_timeout_s: float = conf_sample.DECODE_TIMEOUT_S
     max_waiting: int = conf_sample.MAX_WAITING
@@ -91,6 +92,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     "sample_bits": (16, 32),
     "device": ("auto", "cpu", "cuda"),
+    "decoding": ("two_pass", "exact", "ctc", "stock"),
 }
 
 

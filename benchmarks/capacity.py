@@ -28,7 +28,7 @@ async def measure(url: str) -> tuple[int, int]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         lags_file = Path(folder) / "lags.json"
-        with running_service(lags_file) as url:
+        with running_service(lags_file, SPEECH_MAX_STREAMS=str(SILENT + SPEAKING)) as url:
             lost, finals = asyncio.run(measure(url))
         lags = np.array(json.loads(lags_file.read_text())) * 1000
     print("| silent | speaking | clients that lost a sample | finals | event-loop lag, ms (p50 / p99 / max) |")

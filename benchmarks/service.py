@@ -59,13 +59,14 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 @contextlib.contextmanager
-def running_service(lags: Path | None = None) -> Iterator[str]:
+def running_service(lags: Path | None = None, **environment: str) -> Iterator[str]:
     """Yields its WebSocket URL; the lags of its event loop are in the file `lags` afterwards, seconds."""
     port = free_port()
     program = "import speech_api; speech_api.main()"
     if lags is not None:
         program = f"from benchmarks.service import serve; serve({str(lags)!r})"
-    with served([sys.executable, "-c", program], port, SPEECH_PORT=str(port), SPEECH_LOG_LEVEL="WARNING"):
+    environment = {"SPEECH_PORT": str(port), "SPEECH_LOG_LEVEL": "WARNING", **environment}
+    with served([sys.executable, "-c", program], port, **environment):
         yield f"ws://127.0.0.1:{port}/ws"
 
 
@@ -90,10 +91,10 @@ def serve(lags: str) -> None:
 
         async def shutdown(self, sockets: Any = None) -> None:
             self.watching.cancel()
+            Path(lags).write_text(json.dumps(noted))  # here: run() ends by raising SIGTERM once more
             await super().shutdown(sockets)
 
     Server(uvicorn.Config(app, port=int(os.environ["SPEECH_PORT"]), **UVICORN)).run()
-    Path(lags).write_text(json.dumps(noted))
 
 
 @dataclass

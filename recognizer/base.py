@@ -30,11 +30,22 @@ class Options:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word, or a character where words are not separated, and when it was said."""
+
+    text: str
+    start: int  # samples since the start of the utterance's audio
+    end: int
+    confidence: float  # (0, 1]
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """One reading of an utterance."""
 
     text: str
     confidence: float  # (0, 1]
+    words: tuple[Word, ...] = ()  # when asked for
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ class Engine(Protocol):
     """A loaded model. Blocking; called from one thread of one process."""
 
     device: str  # "cpu" or "cuda"
+    search: str  # how it decodes, for the log
 
     def warm_up(self) -> None: ...
 
@@ -73,6 +85,9 @@ class Backend(Protocol):
 
     @property
     def device(self) -> str: ...
+
+    @property
+    def search(self) -> str: ...
 
     async def start(self) -> None: ...
 

@@ -23,6 +23,7 @@ class _Ready:
     """What a child says when its engine is loaded and warm."""
 
     device: str
+    search: str
 
 
 class ChildDied(Exception):
@@ -36,7 +37,7 @@ class Child:
         self._make_engine = make_engine
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
-        self.device = ""  # known once started
+        self.device = self.search = ""  # known once started
 
     @property
     def pid(self) -> int | None:
@@ -57,7 +58,7 @@ class Child:
         if not isinstance(answer, _Ready):
             await self.kill()
             raise ModelError(str(answer))
-        self.device = answer.device
+        self.device, self.search = answer.device, answer.search
 
     async def ask(self, request: Request) -> Transcript | str:
         """The transcript, or the stack trace of an engine that raised. Raises ChildDied."""
@@ -117,7 +118,7 @@ def run_child(make_engine: Callable[[], Engine], pipe: Connection) -> None:
         traceback.print_exc()
         pipe.send(f"the model cannot be used: {type(error).__name__}")
         return
-    pipe.send(_Ready(engine.device))
+    pipe.send(_Ready(engine.device, engine.search))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             pipe.send(_answer(engine, pipe.recv()))

@@ -8,6 +8,7 @@ import sys
 import types
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,27 +24,17 @@ DEFAULT_LM_WEIGHT = 0.3  # not measured; meta.yaml may say better. Speech2Text's
 MIN_CONFIDENCE = 1e-4
 
 
-def choose_device(wanted: str) -> str:
-    """`auto`, `cpu` or `cuda` -> the torch device. Raises ModelError when CUDA is asked for and absent."""
-    import torch
-
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise ModelError("DEVICE is 'cuda', but torch finds no CUDA device; set DEVICE to 'auto' or 'cpu'")
-    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def load_engine(files: ModelFiles, device: str, beam_size: int, threads: int) -> "EspnetEngine":
-    """Called in a worker process: everything heavy is imported here."""
+def load_stock_engine(files: ModelFiles, device: str, beam_size: int, threads: int, why: str) -> "StockEngine":
+    """`why` it is this one, for the log. Called in a worker process: everything heavy is imported here."""
     import torch
 
     torch.set_num_threads(threads)
-    chosen = choose_device(device)
     speech2text = _import_speech2text()
     try:
         model = speech2text(
             str(files.asr_train_config),
             str(files.asr_model_file),
-            device=chosen,
+            device=device,
             beam_size=beam_size,
             ctc_weight=float(files.decoding.get("ctc_weight", DEFAULT_CTC_WEIGHT)),
             penalty=float(files.decoding.get("penalty", 0.0)),
@@ -55,7 +46,7 @@ def load_engine(files: ModelFiles, device: str, beam_size: int, threads: int) ->
         raise ModelError(f"the model {files.name} cannot be loaded ({type(error).__name__})") from error
     if model.asr_model.ctc is None:
         raise ModelError(f"the model {files.name} has no CTC branch, which interim results need")
-    return EspnetEngine(model, chosen)
+    return StockEngine(model, device, f"stock search ({why})")
 
 
 def _language_model(files: ModelFiles) -> dict[str, Any]:
@@ -66,7 +57,19 @@ def _language_model(files: ModelFiles) -> dict[str, Any]:
     return {"lm_train_config": str(files.lm_train_config), "lm_file": str(files.lm_file), "lm_weight": weight}
 
 
-def _import_speech2text() -> Any:
+def build_model(config: Path, weights: Path) -> tuple[Any, Any]:
+    """An ESPnetASRModel in evaluation mode on the CPU, and its training arguments. Raises ModelError."""
+    quicken_import()
+    from espnet2.tasks.asr import ASRTask
+
+    try:
+        model, args = ASRTask.build_model_from_file(str(config), str(weights), "cpu")
+    except Exception as error:  # whatever a broken package makes torch, yaml or ESPnet raise
+        raise ModelError(f"its files cannot be loaded ({type(error).__name__})") from error
+    return model.float().eval(), args
+
+
+def quicken_import() -> None:
     """Importing espnet2 takes 9 s, 6 of them typeguard's, and g2p_en tries a download: both are kept out."""
     import typeguard
 
@@ -77,17 +80,21 @@ def _import_speech2text() -> Any:
     stub = types.ModuleType("g2p_en")
     stub.G2p = None  # type: ignore[attr-defined]  # only phoneme models use it
     sys.modules.setdefault("g2p_en", stub)
+
+
+def _import_speech2text() -> Any:
+    quicken_import()
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         from espnet2.bin.asr_inference import Speech2Text
     return Speech2Text
 
 
-class EspnetEngine:
+class StockEngine:
     """One model in one process."""
 
-    def __init__(self, speech2text: Any, device: str) -> None:
+    def __init__(self, speech2text: Any, device: str, search: str) -> None:
         self._speech2text = speech2text
-        self.device = device
+        self.device, self.search = device, search
         self._model = speech2text.asr_model
         self._tokens: list[str] = list(speech2text.asr_train_args.token_list)
         for name in ("root", "espnet2", "espnet"):  # ESPnet logs every hypothesis at INFO

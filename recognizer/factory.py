@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from recognizer.base import Backend
-from recognizer.espnet import load_engine
+from recognizer.loading import load_engine
 from recognizer.models import resolve
 from recognizer.worker import LocalBackend
 from settings import Settings
@@ -17,7 +17,15 @@ def build_backends(settings: Settings) -> dict[str, Backend]:
     backends: dict[str, Backend] = {}
     for reference in dict.fromkeys(settings.models.values()):
         files = resolve(reference, Path(settings.cache_dir))
-        make_engine = partial(load_engine, files, settings.device, settings.beam_size, settings.worker_threads)
+        make_engine = partial(
+            load_engine,
+            files,
+            settings.device,
+            settings.decoding,
+            settings.beam_size,
+            settings.worker_threads,
+            Path(settings.cache_dir),
+        )
         backends[reference] = LocalBackend(
             make_engine, workers=workers, max_waiting=settings.max_waiting, timeout_s=settings.decode_timeout_s
         )

@@ -61,6 +61,11 @@ class LocalBackend:
         """Where the engines compute; known once started."""
         return self._children[0].device
 
+    @property
+    def search(self) -> str:
+        """How the engines decode; known once started."""
+        return self._children[0].search
+
     async def start(self) -> None:
         """Returns when every worker has loaded its model and warmed up. Raises ModelError."""
         loading = [asyncio.create_task(self._start(child)) for child in self._children]

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from audio import Draft, Utterance, ms_of
-from protocol.events import Alternative, Failure, Result, ServerEvent
-from recognizer.base import RecognizerError, Transcript
+from protocol.events import Alternative, Failure, Result, ServerEvent, Word
+from recognizer.base import Hypothesis, RecognizerError, Transcript
 
 
 class Answers:
@@ -43,7 +43,12 @@ class Answers:
         self._revisions[job.segment] = revision + 1
         best = transcript.hypotheses[: self._max_alternatives]
         start, end = (ms_of(self._offset + at) for at in (job.start, job.end))
-        return Result(job.segment, revision, final, start, end, tuple(Alternative(h.text, h.confidence) for h in best))
+        return Result(job.segment, revision, final, start, end, tuple(self._alternative(job, h) for h in best))
+
+    def _alternative(self, job: Utterance, hypothesis: Hypothesis) -> Alternative:
+        begin = self._offset + job.start
+        words = [Word(w.text, ms_of(begin + w.start), ms_of(begin + w.end), w.confidence) for w in hypothesis.words]
+        return Alternative(hypothesis.text, hypothesis.confidence, tuple(words))
 
     def _settle(self, job: Utterance, answer: ServerEvent) -> list[ServerEvent]:
         """The answers that may leave now: this one and those it held up."""

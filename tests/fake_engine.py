@@ -33,6 +33,7 @@ class FakeEngine:
     """Misbehaves once for each marker word: what it did is remembered in `memory`, across processes."""
 
     device = "cpu"
+    search = "marks in the audio"
 
     def __init__(self, memory: Path | None = None) -> None:
         self._memory = memory
@@ -92,6 +93,7 @@ class FakeBackend:
     """A FakeEngine in this process; `gate` holds back its finals while it is closed."""
 
     device = "cpu"
+    search = "marks in the audio"
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()

@@ -1,0 +1,1 @@
+"""The fast search for ESPnet2's CTC/attention models: exported networks, numba kernels, no torch in the worker."""

@@ -1,0 +1,191 @@
+"""CTC in numba: greedy path, prefix beam search with phrases, forced alignment. Log probabilities, shape (T, V)."""
+
+import math
+from collections.abc import Sequence
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from recognizer.decoding.networks import Floats, Ids
+from recognizer.decoding.phrases import PhraseGraph, advance, children, value
+
+NEVER = -1e30  # log of zero; finite, so that sums of it stay comparable
+CANDIDATES = 12  # tokens considered in a frame
+LEAST = -13.0  # log probability below which a token is not considered, unless a phrase wants it
+MULTIPLIER = 6_364_136_223_846_793_005  # of a linear congruential generator: mixes the hash of a prefix
+
+Doubles = NDArray[np.float64]
+
+
+def greedy(log_probs: Floats, blank: int) -> tuple[list[int], list[int]]:
+    """The best token of each frame, repetitions and blanks taken out, and the frame where each begins."""
+    path = log_probs.argmax(axis=1)
+    begins = np.flatnonzero((path != blank) & (path != np.concatenate(([-1], path[:-1]))))
+    return path[begins].tolist(), begins.tolist()
+
+
+def prefix_beam(
+    log_probs: Floats, beam: int, blank: int, eos: int, phrases: PhraseGraph
+) -> list[tuple[tuple[int, ...], float]]:
+    """CTC prefix beam search (Graves and Jaitly 2014): the best token sequences with their log probabilities.
+
+    The search adds what `phrases` awards, so that a phrase survives it; the scores returned do not hold it.
+    """
+    tokens, parents, ends, scores = _prefix_beam(log_probs, beam, blank, eos, *phrases.arrays)
+    found = []
+    for end, score in zip(ends.tolist(), scores.tolist(), strict=True):
+        sequence = []
+        while end > 0:
+            sequence.append(int(tokens[end]))
+            end = parents[end]
+        found.append((tuple(reversed(sequence)), score))
+    return found
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _plus(a: float, b: float) -> float:
+    """log(exp(a) + exp(b))"""
+    if a < b:
+        a, b = b, a
+    return a if b <= NEVER / 2 else a + math.log1p(math.exp(b - a))
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _likely(frame: Floats, blank: int, eos: int, found: Ids) -> int:
+    """Fills `found` with the likeliest spoken tokens of a frame, unordered; returns how many."""
+    count, weakest = 0, 0
+    for token in range(frame.shape[0]):
+        if token == blank or token == eos or frame[token] < LEAST:
+            continue
+        if count < found.shape[0]:
+            found[count] = token
+            count += 1
+        elif frame[token] > frame[found[weakest]]:
+            found[weakest] = token
+        else:
+            continue
+        for other in range(count):
+            if frame[found[other]] < frame[found[weakest]] or weakest >= count:
+                weakest = other
+    return count
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _prefix_beam(
+    log_probs: Floats, beam: int, blank: int, eos: int,
+    first: Ids, labels: Ids, targets: Ids, fails: Ids, pending: Doubles, awards: Doubles, start: int, final: int,
+) -> tuple[Ids, Ids, Ids, Doubles]:  # fmt: skip
+    frames = log_probs.shape[0]
+    nodes = 1  # prefixes that were once in the beam, a tree; 0 is the empty one
+    tokens = np.full(frames * beam + 1, -1, np.int64)
+    parents = np.full(frames * beam + 1, -1, np.int64)
+    room = beam * (CANDIDATES + 2 + (labels.shape[0] if labels.shape[0] < 64 else 64))
+    # of each prefix in the beam: node, last token, hash, log probability ending in blank and not, phrase state, bonus
+    node, last, key = np.zeros(room, np.int64), np.full(room, -1, np.int64), np.zeros(room, np.int64)
+    blanks, others = np.full(room, NEVER), np.full(room, NEVER)
+    state, bonus = np.zeros(room, np.int64), np.zeros(room)
+    blanks[0], state[0], size = 0.0, start, 1
+    # the same of the next frame; `origin` is the node it grew from, -1 where it is that node
+    new_node, new_last, new_key = node.copy(), last.copy(), key.copy()
+    new_blanks, new_others = blanks.copy(), others.copy()
+    new_state, new_bonus = state.copy(), bonus.copy()
+    grown = np.zeros(room, np.bool_)
+    likely, wanted = np.zeros(CANDIDATES, np.int64), np.zeros(CANDIDATES + 64, np.int64)
+    for t in range(frames):
+        frame = log_probs[t]
+        common = _likely(frame, blank, eos, likely)
+        for i in range(size):  # the prefixes stay as they are: a blank, or the last token goes on
+            new_node[i], new_last[i], new_key[i] = node[i], last[i], key[i]
+            new_state[i], new_bonus[i], grown[i] = state[i], bonus[i], False
+            new_blanks[i] = _plus(blanks[i], others[i]) + frame[blank]
+            new_others[i] = others[i] + frame[last[i]] if last[i] >= 0 else NEVER
+        count = size
+        for i in range(size):  # each grows by one token
+            total = _plus(blanks[i], others[i])
+            number = common
+            wanted[:common] = likely[:common]
+            number = children(state[i], first, labels, start, wanted, number)
+            for n in range(number):
+                token = wanted[n]
+                gain = (blanks[i] if token == last[i] else total) + frame[token]
+                if gain <= NEVER / 2:
+                    continue
+                own = key[i] * MULTIPLIER + token + 1
+                slot = -1
+                for j in range(size):
+                    if new_key[j] == own and new_last[j] == token:
+                        slot = j
+                        break
+                if slot >= 0:
+                    new_others[slot] = _plus(new_others[slot], gain)
+                    continue
+                new_node[count], new_last[count], new_key[count] = node[i], token, own
+                new_blanks[count], new_others[count], grown[count] = NEVER, gain, True
+                reached = advance(state[i], token, first, labels, targets, fails)
+                new_bonus[count] = bonus[i] + pending[reached] + awards[reached] - pending[state[i]]
+                new_state[count] = reached
+                count += 1
+        rank = np.empty(count)
+        for j in range(count):
+            rank[j] = -(_plus(new_blanks[j], new_others[j]) + new_bonus[j])
+        order = np.argsort(rank)[:beam]
+        size = order.shape[0]
+        for i in range(size):
+            j = order[i]
+            last[i], key[i], state[i], bonus[i] = new_last[j], new_key[j], new_state[j], new_bonus[j]
+            blanks[i], others[i], node[i] = new_blanks[j], new_others[j], new_node[j]
+            if grown[j]:
+                tokens[nodes], parents[nodes], node[i] = new_last[j], new_node[j], nodes
+                nodes += 1
+    scores = np.empty(size)
+    rank = np.empty(size)
+    for i in range(size):
+        scores[i] = _plus(blanks[i], others[i])
+        rank[i] = -(scores[i] + bonus[i] + value(state[i], final, first, labels, targets, fails, pending, awards))
+    order = np.argsort(rank)
+    return tokens, parents, node[order], scores[order]
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def _align(log_probs: Floats, labels: Ids, blank: int) -> Ids:
+    """Viterbi over blank, label, blank, label ... blank; returns the position in that row for each frame."""
+    frames, width = log_probs.shape[0], 2 * labels.shape[0] + 1
+    best = np.full(width, NEVER)
+    came = np.zeros((frames, width), np.int8)  # how many positions the best way advanced
+    best[0] = log_probs[0, blank]
+    if width > 1:
+        best[1] = log_probs[0, labels[0]]
+    for t in range(1, frames):
+        for s in range(width - 1, -1, -1):
+            label = labels[s // 2] if s % 2 else blank
+            way, step = best[s], 0
+            if s >= 1 and best[s - 1] > way:
+                way, step = best[s - 1], 1
+            if s >= 2 and s % 2 and labels[s // 2] != labels[s // 2 - 1] and best[s - 2] > way:
+                way, step = best[s - 2], 2
+            best[s] = way + log_probs[t, label]
+            came[t, s] = step
+    position = width - 1 if width == 1 or best[width - 1] >= best[width - 2] else width - 2
+    path = np.empty(frames, np.int64)
+    for t in range(frames - 1, -1, -1):
+        path[t] = position
+        position -= came[t, position]
+    return path
+
+
+def align(log_probs: Floats, tokens: Sequence[int], blank: int) -> list[tuple[int, int, float]]:
+    """CTC forced alignment: for each token its first frame, the frame after its last, its mean log probability.
+
+    Empty when the tokens do not fit into the frames.
+    """
+    labels = np.array(tokens, np.int64)
+    repeated = int((labels[1:] == labels[:-1]).sum())
+    if not len(labels) or len(labels) + repeated > len(log_probs):
+        return []
+    path = _align(log_probs, labels, blank)
+    spans = []
+    for number, token in enumerate(tokens):
+        at = np.flatnonzero(path == 2 * number + 1)
+        spans.append((int(at[0]), int(at[-1]) + 1, float(log_probs[at, token].max())))
+    return spans

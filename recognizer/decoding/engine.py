@@ -1,0 +1,155 @@
+"""FastEngine: a packaged model and the search the user chose."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+
+from audio import SAMPLE_RATE, Samples
+from recognizer.base import Hypothesis, Options, Request, Transcript
+from recognizer.decoding.ctc import greedy, prefix_beam
+from recognizer.decoding.joint import joint_search
+from recognizer.decoding.networks import Floats
+from recognizer.decoding.package import Package
+from recognizer.decoding.phrases import PhraseGraph, build
+from recognizer.decoding.rescoring import Tokens, attention_scores
+from recognizer.decoding.results import Calibration, Texts
+
+MIN_SAMPLES = SAMPLE_RATE // 2  # shorter audio is filled up with silence: encoders need a few frames
+TOKENS_PER_SECOND = 25  # cap on the output: nobody speaks faster
+CTC_BEAM = 20  # prefixes of the first pass; more of them than of the second, which is dearer
+SPARE = 2  # hypotheses looked at beyond those wanted: two may spell the same text
+REMEMBERED = 4  # encoder outputs kept: a final whose audio was a draft's needs no second pass
+Phrases = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Search:
+    """How finals are searched."""
+
+    kind: str  # "exact" | "two_pass" | "ctc"
+    beam: int
+    ctc_weight: float
+    penalty: float = 0.0  # added for each token
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    tokens: Tokens
+    score: float
+    each: Floats  # log probability of each token
+
+
+class FastEngine:
+    """Drafts by greedy CTC, finals by `search`. Blocking; one thread."""
+
+    def __init__(
+        self, package: Package, search: Search, device: str, calibration: Calibration, description: str
+    ) -> None:  # fmt: skip
+        self.device = device
+        self.search = description
+        self._networks, self._features = package.networks, package.features
+        self._vocabulary = package.vocabulary
+        self._search = search
+        self._texts = Texts(package.vocabulary, calibration)
+        self._remembered: OrderedDict[bytes, tuple[Floats, Floats]] = OrderedDict()
+        self._graph = lru_cache(maxsize=64)(self._phrase_graph)  # of the sessions that have phrases
+
+    def warm_up(self) -> None:
+        noise = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE).astype(np.float32)
+        options = Options(words=True, phrases=(("a", 1.0),))
+        self.transcribe([Request(noise, final, options) for final in (False, True)])
+
+    def transcribe(self, batch: Sequence[Request]) -> list[Transcript]:
+        return [self._final(request) if request.final else self._draft(request.audio) for request in batch]
+
+    def _draft(self, audio: Samples) -> Transcript:
+        _, log_probs = self._encoded(audio)
+        tokens, _ = greedy(log_probs, self._vocabulary.blank)
+        spoken = [token for token in tokens if token != self._vocabulary.eos]
+        text = self._texts.text(spoken)
+        confidence = float(np.exp(log_probs.max(axis=1).mean()))
+        return Transcript((Hypothesis(text, min(1.0, max(1e-4, confidence))),) if text else ())
+
+    def _final(self, request: Request) -> Transcript:
+        hidden, log_probs = self._encoded(request.audio)
+        graph = self._graph(request.options.phrases)
+        match self._search.kind:
+            case "exact":
+                found = self._exact(hidden, log_probs, graph, request)
+            case "two_pass":
+                found = self._two_pass(hidden, log_probs, graph)
+            case _:
+                found = self._ctc(log_probs, graph)
+        if not found or not found[0].tokens:
+            return Transcript(())
+        samples = max(len(request.audio), MIN_SAMPLES)
+        found = [one for one in found if one.tokens][: request.options.max_alternatives + SPARE]
+        hypotheses = [
+            self._texts.hypothesis(one.tokens, one.each, log_probs, samples, words=request.options.words)
+            for one in found
+        ]
+        return Transcript(_ranked(hypotheses, [one.score for one in found])[: request.options.max_alternatives])
+
+    def _ctc(self, log_probs: Floats, graph: PhraseGraph) -> list[_Scored]:
+        return [
+            _Scored(tokens, score + graph.score(tokens), np.full(len(tokens), score / max(1, len(tokens))))
+            for tokens, score in self._prefixes(log_probs, graph)
+        ]
+
+    def _two_pass(self, hidden: Floats, log_probs: Floats, graph: PhraseGraph) -> list[_Scored]:
+        """The n-best of CTC in the order of both scores, as in U2 (Zhang et al. 2020, arXiv 2012.05481)."""
+        found = self._prefixes(log_probs, graph)
+        each = self._attention(hidden, [tokens for tokens, _ in found])
+        weight, penalty = self._search.ctc_weight, self._search.penalty
+        scored = []
+        for (tokens, ctc), row in zip(found, each, strict=True):
+            score = weight * ctc + (1 - weight) * float(row.sum()) + penalty * len(tokens) + graph.score(tokens)
+            scored.append(_Scored(tokens, score, row[:-1]))
+        return sorted(scored, key=lambda one: -one.score)
+
+    def _prefixes(self, log_probs: Floats, graph: PhraseGraph) -> list[tuple[Tokens, float]]:
+        beam = max(self._search.beam, CTC_BEAM)
+        return prefix_beam(log_probs, beam, self._vocabulary.blank, self._vocabulary.eos, graph)
+
+    def _exact(self, hidden: Floats, log_probs: Floats, graph: PhraseGraph, request: Request) -> list[_Scored]:
+        ended = joint_search(
+            self._networks, self._vocabulary, hidden, log_probs, beam=self._search.beam,
+            ctc_weight=self._search.ctc_weight, penalty=self._search.penalty,
+            max_tokens=10 + TOKENS_PER_SECOND * len(request.audio) // SAMPLE_RATE, phrases=graph,
+        )[: request.options.max_alternatives + SPARE]  # fmt: skip
+        each = self._attention(hidden, [one.tokens for one in ended])
+        return [_Scored(one.tokens, one.score, row[:-1]) for one, row in zip(ended, each, strict=True)]
+
+    def _attention(self, hidden: Floats, hypotheses: list[Tokens]) -> list[Floats]:
+        memory = self._networks.memory(hidden)
+        return attention_scores(self._networks, memory, hypotheses, self._vocabulary.sos, self._vocabulary.eos)
+
+    def _encoded(self, audio: Samples) -> tuple[Floats, Floats]:
+        """Encoder output and CTC log probabilities; from memory when the same audio was encoded just now."""
+        if len(audio) < MIN_SAMPLES:
+            audio = np.concatenate((audio, np.zeros(MIN_SAMPLES - len(audio), np.float32)))
+        key = blake2b(audio.tobytes(), digest_size=16).digest()
+        if key not in self._remembered:
+            self._remembered[key] = self._networks.encode(self._features(audio))
+            while len(self._remembered) > REMEMBERED:
+                self._remembered.popitem(last=False)
+        return self._remembered[key]
+
+    def _phrase_graph(self, phrases: Phrases) -> PhraseGraph:
+        spelled = [(self._texts.tokens(phrase), boost) for phrase, boost in phrases]
+        return build([(tokens, boost) for tokens, boost in spelled if tokens], self._texts.word_end)
+
+
+def _ranked(hypotheses: list[Hypothesis], scores: list[float]) -> tuple[Hypothesis, ...]:
+    """Different texts, best first; none is surer than the one before, nor than its score beside the best allows."""
+    ranked: dict[str, Hypothesis] = {}
+    for hypothesis, score in zip(hypotheses, scores, strict=True):
+        ceiling = hypotheses[0].confidence * float(np.exp(score - scores[0]))
+        if hypothesis.text and hypothesis.text not in ranked:
+            sure = max(1e-4, min(hypothesis.confidence, ceiling))
+            ranked[hypothesis.text] = replace(hypothesis, confidence=sure)
+    return tuple(ranked.values())

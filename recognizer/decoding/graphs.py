@@ -1,0 +1,119 @@
+"""The parts of an ESPnet2 CTC/attention model as plain torch modules, made for one utterance and for export.
+
+The decoder differs from ESPnet's in what it keeps: keys and values of the encoder output are projected once an
+utterance and shared by all hypotheses, those of earlier tokens once a token. Stock ESPnet projects both again for
+every token of every hypothesis, which is nine tenths of its decoding time.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from recognizer.decoding.package import UnsupportedError
+
+
+class EncoderGraph(nn.Module):
+    """Normalised features (1, frames, bins) -> encoder output (T, D), CTC log probabilities (T, V). No padding."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        encoder = model.encoder
+        if getattr(encoder, "interctc_use_conditioning", False) or not hasattr(encoder, "encoders"):
+            raise UnsupportedError(f"its encoder is a {type(encoder).__name__}")
+        if model.preencoder is not None or model.postencoder is not None:
+            raise UnsupportedError("it has a pre- or post-encoder")
+        self.encoder, self.ctc = encoder, model.ctc.ctc_lo
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        hidden, _ = self.encoder.embed(features, None)
+        for layer in self.encoder.encoders:
+            hidden, _ = layer(hidden, None)
+        hidden = hidden[0] if isinstance(hidden, tuple) else hidden
+        if hasattr(self.encoder, "after_norm"):
+            hidden = self.encoder.after_norm(hidden)
+        return hidden[0], torch.log_softmax(self.ctc(hidden[0]), dim=-1)
+
+
+class MemoryGraph(nn.Module):
+    """Encoder output (T, D) -> keys (layers, heads, dk, T) and values (layers, heads, T, dk) for the decoder."""
+
+    def __init__(self, decoder: Any) -> None:
+        super().__init__()
+        self.attentions = nn.ModuleList([layer.src_attn for layer in decoder.decoders])
+
+    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        keys = [_heads(attention.linear_k(hidden), attention.h).transpose(1, 2) for attention in self.attentions]
+        values = [_heads(attention.linear_v(hidden), attention.h) for attention in self.attentions]
+        return torch.stack(keys), torch.stack(values)
+
+
+class StepGraph(nn.Module):
+    """Log probabilities of the next token after each of N tokens, whatever tree they form.
+
+    Token n sees the cached tokens and the other new ones as `mask` (N, A + N; 0 or -inf-like) allows, so that one
+    call serves N hypotheses one token longer as well as a whole n-best list at once.
+    """
+
+    def __init__(self, decoder: Any) -> None:
+        super().__init__()
+        layers = decoder.decoders
+        embedding, position = decoder.embed[0], decoder.embed[1]
+        if type(position).__name__ != "PositionalEncoding" or not decoder.normalize_before:
+            raise UnsupportedError("its decoder embeds or normalises in an unknown way")
+        if any(layer.concat_after or layer.sequential_attn is not None for layer in layers):
+            raise UnsupportedError("its decoder concatenates or attends twice")
+        self.layers, self.embedding = layers, embedding
+        self.scale = math.sqrt(embedding.embedding_dim)
+        position.extend_pe(torch.zeros(1, MAX_POSITIONS))
+        self.register_buffer("positions", position.pe[0, :MAX_POSITIONS].clone())
+        self.after_norm, self.output = decoder.after_norm, decoder.output_layer
+        self.projections = nn.ModuleList([_fused(layer.self_attn) for layer in layers])
+
+    def forward(
+        self, tokens: Tensor, at: Tensor, keys: Tensor, values: Tensor, mask: Tensor, memory_k: Tensor, memory_v: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """tokens, at: (N,); keys, values: (layers, heads, A, dk) -> (N, V), and (layers, heads, N, dk) twice."""
+        x = self.embedding(tokens) * self.scale + self.positions[at]
+        new_keys, new_values = [], []
+        for number, layer in enumerate(self.layers):
+            own, other = layer.self_attn, layer.src_attn
+            query, key, value = (
+                _heads(part, own.h) for part in self.projections[number](layer.norm1(x)).chunk(3, dim=-1)
+            )
+            new_keys.append(key)
+            new_values.append(value)
+            seen = torch.cat([keys[number], key], dim=1).transpose(1, 2)
+            heard = _attend(query, seen, torch.cat([values[number], value], dim=1), mask)
+            x = x + own.linear_out(heard)
+            query = _heads(other.linear_q(layer.norm2(x)), other.h)
+            x = x + other.linear_out(_attend(query, memory_k[number], memory_v[number], None))
+            x = x + layer.feed_forward(layer.norm3(x))
+        scores = torch.log_softmax(self.output(self.after_norm(x)), dim=-1)
+        return scores, torch.stack(new_keys), torch.stack(new_values)
+
+
+MAX_POSITIONS = 2_000  # tokens of one hypothesis; the longest utterance has fewer
+
+
+def _fused(attention: Any) -> nn.Linear:
+    """Query, key and value in one product."""
+    parts = (attention.linear_q, attention.linear_k, attention.linear_v)
+    fused = nn.Linear(parts[0].in_features, 3 * parts[0].out_features)
+    fused.weight = nn.Parameter(torch.cat([part.weight for part in parts]).detach())
+    fused.bias = nn.Parameter(torch.cat([part.bias for part in parts]).detach())
+    return fused
+
+
+def _heads(x: Tensor, heads: int) -> Tensor:
+    """(N, D) -> (heads, N, dk)"""
+    return x.view(-1, heads, x.shape[-1] // heads).transpose(0, 1)
+
+
+def _attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+    """query (heads, N, dk), keys (heads, dk, M), values (heads, M, dk) -> (N, D)"""
+    scores = query @ keys * (1.0 / math.sqrt(query.shape[-1]))
+    weights = torch.softmax(scores if mask is None else scores + mask, dim=-1)
+    heard = weights @ values
+    return heard.transpose(0, 1).reshape(query.shape[1], -1)

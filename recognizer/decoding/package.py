@@ -1,0 +1,65 @@
+"""What the fast search needs of a model, as files of one folder: ONNX networks, features, vocabulary."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from recognizer.decoding.features import Features
+from recognizer.decoding.networks import Networks, OnnxNetworks
+from recognizer.models import ModelFiles
+
+VERSION = 1  # of these files; another one is exported beside the old
+FEATURES, VOCABULARY, REFUSAL = "features.npz", "vocabulary.json", "unsupported.txt"
+
+
+class UnsupportedError(Exception):
+    """The fast search cannot be used with this model. Its text says what the model has."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What token numbers mean."""
+
+    tokens: tuple[str, ...]
+    token_type: str  # "char" | "bpe" | "word"
+    bpe_model: str | None  # path
+    blank: int
+    sos: int
+    eos: int
+
+
+@dataclass(frozen=True, eq=False)
+class Package:
+    """A model, ready to be searched."""
+
+    networks: Networks
+    features: Features
+    vocabulary: Vocabulary
+
+
+def folder_for(files: ModelFiles, cache_dir: Path) -> Path:
+    """Where the export of exactly these files belongs."""
+    weights = files.asr_model_file.stat()
+    identity = f"{files.asr_model_file} {weights.st_size} {weights.st_mtime_ns} {VERSION}"
+    digest = hashlib.sha256(identity.encode() + files.asr_train_config.read_bytes()).hexdigest()[:12]
+    return cache_dir.absolute() / "onnx" / digest
+
+
+def save(folder: Path, features: Features, vocabulary: Vocabulary) -> None:
+    np.savez(folder / FEATURES, **{key: value for key, value in vars(features).items() if value is not None})
+    (folder / VOCABULARY).write_text(json.dumps(asdict(vocabulary), ensure_ascii=False), encoding="utf-8")
+
+
+def load(folder: Path, threads: int) -> Package:
+    """Raises UnsupportedError when the export found that the model is of another kind."""
+    if (folder / REFUSAL).exists():
+        raise UnsupportedError((folder / REFUSAL).read_text(encoding="utf-8"))
+    values = dict(np.load(folder / FEATURES))
+    arrays = {field.name: values[field.name] for field in fields(Features) if field.name in values}
+    features = Features(**{name: value if value.ndim else value.item() for name, value in arrays.items()})
+    known = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
+    vocabulary = Vocabulary(**{**known, "tokens": tuple(known["tokens"])})
+    return Package(OnnxNetworks(folder, threads), features, vocabulary)

@@ -1,0 +1,146 @@
+"""Phrases the user expects, as an automaton over tokens (Aho and Corasick 1975) whose states carry log-score bonuses.
+
+A part of a phrase gets its part of the bonus at once, so that the beam keeps it, and gives it back when the speech goes
+another way. A `boost` is the natural logarithm of how many times likelier than the model thinks the phrase shall be.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from recognizer.decoding.networks import Ids
+
+ROOT = 0
+MOST_WANTED = 60  # tokens one state may put forward beside those the frame puts forward itself
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PhraseGraph:
+    """States are numbers; a state's children are `labels[first[state] : first[state + 1]]`, sorted."""
+
+    first: Ids
+    labels: Ids
+    targets: Ids
+    fails: Ids  # where to go on when no child fits
+    pending: Doubles  # bonus held by a phrase that is not complete
+    awards: Doubles  # bonus given for good on entering the state
+    start: int  # state before the first token
+    final: int  # token that ends a word, heard in thought after the last token; -1 when words have no such token
+
+    @property
+    def arrays(self) -> tuple[Ids, Ids, Ids, Ids, Doubles, Doubles, int, int]:
+        return (
+            self.first, self.labels, self.targets, self.fails, self.pending, self.awards, self.start, self.final
+        )  # fmt: skip
+
+    def score(self, tokens: Iterable[int]) -> float:
+        """The bonus of a whole hypothesis."""
+        state, total = self.start, 0.0
+        for token in tokens:
+            reached = advance(state, token, self.first, self.labels, self.targets, self.fails)
+            total += self.pending[reached] + self.awards[reached] - self.pending[state]
+            state = reached
+        return total + self.at_end(state)
+
+    def at_end(self, state: int) -> float:
+        """What the end of the utterance adds in this state."""
+        return float(value(state, self.final, *self.arrays[:6]))
+
+
+def build(phrases: Iterable[tuple[tuple[int, ...], float]], word_end: int = -1) -> PhraseGraph:
+    """From token sequences with their boosts. Where words end with a token (a space), whole words are meant."""
+    children: list[dict[int, int]] = [{}]
+    pending, awards = [0.0], [0.0]
+    if word_end >= 0:
+        children[ROOT][word_end] = _new_state(children, pending, awards)
+    for tokens, boost in phrases:
+        row = (word_end, *tokens, word_end) if word_end >= 0 else tokens
+        state = ROOT
+        for depth, token in enumerate(row):
+            if token not in children[state]:
+                children[state][token] = _new_state(children, pending, awards)
+            state = children[state][token]
+            if depth + 1 < len(row) and not (depth == 0 and word_end >= 0):
+                pending[state] = max(pending[state], boost * (depth + 1) / len(row))
+        awards[state] = max(awards[state], boost)
+    for state, award in enumerate(awards):
+        if award:
+            pending[state] = 0.0  # what a longer phrase holds begins anew
+    fails = _fail_links(children)
+    first = np.cumsum([0, *(len(row) for row in children)]).astype(np.int64)
+    pairs = [pair for row in children for pair in sorted(row.items())]
+    labels, targets = (np.array([pair[k] for pair in pairs], np.int64) for k in (0, 1))
+    start = children[ROOT].get(word_end, ROOT)
+    graph = (first, labels, targets, np.array(fails, np.int64), np.array(pending), np.array(awards))
+    return PhraseGraph(*graph, start, word_end)
+
+
+def _new_state(children: list[dict[int, int]], pending: list[float], awards: list[float]) -> int:
+    children.append({})
+    pending.append(0.0)
+    awards.append(0.0)
+    return len(children) - 1
+
+
+def _fail_links(children: list[dict[int, int]]) -> list[int]:
+    fails = [ROOT] * len(children)
+    queue = deque(children[ROOT].values())
+    while queue:
+        state = queue.popleft()
+        for token, child in children[state].items():
+            fall = fails[state]
+            while fall != ROOT and token not in children[fall]:
+                fall = fails[fall]
+            fails[child] = children[fall].get(token, ROOT)
+            queue.append(child)
+    return fails
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def advance(state: int, token: int, first: Ids, labels: Ids, targets: Ids, fails: Ids) -> int:
+    """The state after a token."""
+    while True:
+        low, high = first[state], first[state + 1]
+        while low < high:
+            middle = (low + high) // 2
+            if labels[middle] < token:
+                low = middle + 1
+            else:
+                high = middle
+        if low < first[state + 1] and labels[low] == token:
+            return targets[low]  # type: ignore[no-any-return]
+        if state == ROOT:
+            return ROOT
+        state = fails[state]
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def children(state: int, first: Ids, labels: Ids, start: int, found: Ids, count: int) -> int:
+    """Appends the tokens that go on with a begun phrase to `found[:count]`; returns the new count."""
+    if state == ROOT or state == start:
+        return count
+    known = count
+    for at in range(first[state], min(first[state + 1], first[state] + MOST_WANTED)):
+        fresh = True
+        for n in range(known):
+            fresh = fresh and found[n] != labels[at]
+        if fresh:
+            found[count] = labels[at]
+            count += 1
+    return count
+
+
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+def value(
+    state: int, final: int, first: Ids, labels: Ids, targets: Ids, fails: Ids, pending: Doubles, awards: Doubles
+) -> float:
+    """What is added at the end of an utterance: the word is over, and what is not complete is given back."""
+    if final < 0:
+        return -pending[state]  # type: ignore[no-any-return]
+    reached = advance(state, final, first, labels, targets, fails)
+    return awards[reached] - pending[state]  # type: ignore[no-any-return]

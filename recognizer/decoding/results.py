@@ -1,0 +1,130 @@
+"""Token sequences -> readable text, words with their times, and confidence."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from recognizer.base import Hypothesis, Word
+from recognizer.decoding.ctc import align
+from recognizer.decoding.networks import Floats
+from recognizer.decoding.package import Vocabulary
+
+LEAST_CONFIDENCE = 1e-4
+UNKNOWN, SPACE, PIECE_SPACE = "<unk>", "<space>", "\u2581"  # U+2581 begins a word in SentencePiece
+UNSPACED = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # kana, Han, full-width forms: no spaces between
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Confidence = 1 / (1 + exp(-(slope * x + offset))), x the mean log probability of the tokens (Platt scaling).
+
+    None for a model that was not calibrated: exp(x).
+    """
+
+    word: tuple[float, float] | None = None
+    utterance: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What the tokens of one model spell."""
+
+    vocabulary: Vocabulary
+    calibration: Calibration = field(default_factory=Calibration)
+
+    @cached_property
+    def word_end(self) -> int:
+        """The token between two words, or -1."""
+        known = self.vocabulary.tokens
+        return known.index(SPACE) if self.vocabulary.token_type == "char" and SPACE in known else -1
+
+    def text(self, tokens: Sequence[int]) -> str:
+        return tidy(self._joined([self.vocabulary.tokens[token] for token in tokens]))
+
+    def tokens(self, text: str) -> tuple[int, ...] | None:
+        """The tokens of a phrase, in whatever case the model knows; None when it cannot spell it."""
+        for variant in (text, text.lower(), text.upper()):
+            pieces = self._pieces(variant)
+            if pieces and all(piece in self._numbers for piece in pieces):
+                return tuple(self._numbers[piece] for piece in pieces)
+        return None
+
+    def hypothesis(
+        self, tokens: Sequence[int], scores: Floats, log_probs: Floats, samples: int, *, words: bool
+    ) -> Hypothesis:
+        """`scores`: log probability of each token. `samples`: length of the audio, for the times of the words."""
+        spans = align(log_probs, tokens, self.vocabulary.blank)
+        heard = np.array([span[2] for span in spans]) if spans else scores
+        each = (heard + scores) / 2  # CTC and decoder
+        confidence = _confidence(float(each.mean()), self.calibration.utterance)
+        if not (words and spans):
+            return Hypothesis(self.text(tokens), confidence)
+        frame = samples / len(log_probs)
+        found = []
+        for first, last in self._words(tokens):
+            start, end = round(spans[first][0] * frame), round(spans[last - 1][1] * frame)
+            sure = _confidence(float(each[first:last].mean()), self.calibration.word)
+            found.append(Word(self.text(tokens[first:last]), start, min(end, samples), sure))
+        return Hypothesis(self.text(tokens), confidence, tuple(word for word in found if word.text))
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {token: number for number, token in enumerate(self.vocabulary.tokens)}
+
+    @cached_property
+    def _pieces_of(self) -> Any:
+        import sentencepiece
+
+        return sentencepiece.SentencePieceProcessor(model_file=self.vocabulary.bpe_model)
+
+    def _pieces(self, text: str) -> list[str]:
+        match self.vocabulary.token_type:
+            case "bpe":
+                return list(self._pieces_of.encode(text, out_type=str))
+            case "char" if self.word_end >= 0:
+                return [SPACE if character == " " else character for character in text]
+            case "char":
+                return list(text.replace(" ", ""))
+            case _:
+                return text.split()
+
+    def _joined(self, tokens: list[str]) -> str:
+        spoken = [token for token in tokens if token != UNKNOWN]
+        match self.vocabulary.token_type:
+            case "bpe":
+                return "".join(spoken).replace(PIECE_SPACE, " ")
+            case "char":
+                return "".join(spoken).replace(SPACE, " ")
+            case _:
+                return " ".join(spoken)
+
+    def _words(self, tokens: Sequence[int]) -> list[tuple[int, int]]:
+        """First and last + 1 token of each word; of each character where words are not separated."""
+        names = [self.vocabulary.tokens[token] for token in tokens]
+        if self.vocabulary.token_type == "bpe":
+            begins = [n for n, name in enumerate(names) if n == 0 or name.startswith(PIECE_SPACE)]
+        elif self.word_end >= 0:
+            begins = [n for n, name in enumerate(names) if n == 0 or names[n - 1] == SPACE]
+        else:
+            begins = list(range(len(names)))
+        ends = [*begins[1:], len(names)]
+        spans = [(a, b - (self.word_end >= 0 and names[b - 1] == SPACE)) for a, b in zip(begins, ends, strict=True)]
+        return [(first, last) for first, last in spans if last > first]
+
+
+def tidy(text: str) -> str:
+    """Single spaces, none at the ends, none beside characters of a script that is written without them."""
+    return re.sub(rf"(?<=[{UNSPACED}]) | (?=[{UNSPACED}])", "", " ".join(text.split()))
+
+
+def _confidence(mean: float, line: tuple[float, float] | None) -> float:
+    if line is None:
+        value = math.exp(min(0.0, mean))
+    else:
+        value = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, line[0] * mean + line[1]))))
+    return min(1.0, max(LEAST_CONFIDENCE, value))

@@ -60,7 +60,9 @@ class Service:
             self.backends = build_backends(settings)
         await asyncio.gather(*(backend.start() for backend in set(self.backends.values())))
         self.ready = True
-        models = ", ".join(f"{lang}: {settings.models[lang]} ({b.device}, {b.search})" for lang, b in self.backends.items())
+        models = ", ".join(
+            f"{lang}: {settings.models[lang]} ({b.device}, {b.search})" for lang, b in self.backends.items()
+        )
         log.info("ready on http://%s:%d with %s", settings.host, settings.port, models)
 
     async def drain(self) -> None:

@@ -77,6 +77,7 @@ def serve(lags: str) -> None:
     from speech_api import UVICORN, app
 
     noted: list[float] = []
+    write = Path(lags).write_text
 
     async def watch() -> None:
         while True:
@@ -91,7 +92,7 @@ def serve(lags: str) -> None:
 
         async def shutdown(self, sockets: Any = None) -> None:
             self.watching.cancel()
-            Path(lags).write_text(json.dumps(noted))  # here: run() ends by raising SIGTERM once more
+            write(json.dumps(noted))  # here: run() ends by raising SIGTERM once more
             await super().shutdown(sockets)
 
     Server(uvicorn.Config(app, port=int(os.environ["SPEECH_PORT"]), **UVICORN)).run()

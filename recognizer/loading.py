@@ -1,7 +1,6 @@
 """Model files -> a loaded Engine. Called in a worker process; everything heavy is imported here."""
 
 import ctypes
-import os
 from pathlib import Path
 
 from recognizer.base import Engine, ModelError
@@ -17,7 +16,9 @@ def load_engine(
     chosen = choose_device(device)
     if decoding == "stock":
         return load_stock_engine(files, chosen, beam_size, threads, "DECODING is 'stock'")
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_dir.absolute() / "numba"))  # the program may be read-only
+    import numba
+
+    vars(numba.config)["CACHE_DIR"] = str(cache_dir.absolute() / "numba")  # the program's own folder may be read-only
     from recognizer.decoding.package import UnsupportedError
 
     try:

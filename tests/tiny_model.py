@@ -42,6 +42,24 @@ CONFIG: dict[str, Any] = {
 }
 
 
+def build_tiny_model(**changes: Any) -> tuple[Any, argparse.Namespace]:
+    """An ESPnetASRModel with random weights that are large enough to prefer something; and its arguments."""
+    import torch
+
+    from recognizer.espnet import quicken_import
+
+    quicken_import()
+    from espnet2.tasks.asr import ASRTask
+
+    torch.manual_seed(1)
+    args = argparse.Namespace(**{**CONFIG, **changes})
+    model = ASRTask.build_model(args).eval()
+    with torch.no_grad():
+        for head in (model.ctc.ctc_lo, model.decoder.output_layer):
+            head.weight *= 8
+    return model, args
+
+
 def write_tiny_model(path: Path) -> Path:
     """Packs it as `espnet2.main_funcs.pack_funcs.pack` would."""
     import torch

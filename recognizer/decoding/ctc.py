@@ -43,7 +43,7 @@ def prefix_beam(
     return found
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _plus(a: float, b: float) -> float:
     """log(exp(a) + exp(b))"""
     if a < b:
@@ -51,7 +51,7 @@ def _plus(a: float, b: float) -> float:
     return a if b <= NEVER / 2 else a + math.log1p(math.exp(b - a))
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _likely(frame: Floats, blank: int, eos: int, found: Ids) -> int:
     """Fills `found` with the likeliest spoken tokens of a frame, unordered; returns how many."""
     count, weakest = 0, 0
@@ -71,7 +71,7 @@ def _likely(frame: Floats, blank: int, eos: int, found: Ids) -> int:
     return count
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _prefix_beam(
     log_probs: Floats, beam: int, blank: int, eos: int,
     first: Ids, labels: Ids, targets: Ids, fails: Ids, pending: Doubles, awards: Doubles, start: int, final: int,
@@ -105,7 +105,7 @@ def _prefix_beam(
             total = _plus(blanks[i], others[i])
             number = common
             wanted[:common] = likely[:common]
-            number = children(state[i], first, labels, start, wanted, number)
+            number = children(state[i], first, labels, wanted, number)
             for n in range(number):
                 token = wanted[n]
                 gain = (blanks[i] if token == last[i] else total) + frame[token]
@@ -147,7 +147,7 @@ def _prefix_beam(
     return tokens, parents, node[order], scores[order]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _align(log_probs: Floats, labels: Ids, blank: int) -> Ids:
     """Viterbi over blank, label, blank, label ... blank; returns the position in that row for each frame."""
     frames, width = log_probs.shape[0], 2 * labels.shape[0] + 1

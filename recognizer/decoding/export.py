@@ -49,7 +49,9 @@ def ensure_exported(files: ModelFiles, cache_dir: Path) -> Path:
 def _export_in_another_process(files: ModelFiles, folder: Path) -> None:
     draft = Path(tempfile.mkdtemp(dir=folder.parent))
     try:
-        task = json.dumps({"config": str(files.asr_train_config), "weights": str(files.asr_model_file), "to": str(draft)})
+        task = json.dumps(
+            {"config": str(files.asr_train_config), "weights": str(files.asr_model_file), "to": str(draft)}
+        )
         command = [sys.executable, "-m", "recognizer.decoding.export"]
         done = subprocess.run(command, input=task, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S)
         if done.returncode:
@@ -98,10 +100,17 @@ def features_of(model: Any) -> Features:
     kind = type(normalize).__name__
     if kind not in ("GlobalMVN", "UtteranceMVN", "NoneType"):
         raise UnsupportedError(f"a {kind} normalisation")
-    statistics = ("mean", "std") if kind == "GlobalMVN" else ()
-    known = {name: np.asarray(getattr(normalize, name), np.float32) for name in statistics}
-    flags = {name: bool(getattr(normalize, name, False)) for name in ("norm_means", "norm_vars")}
-    return Features(padded, mel.melmat.numpy(), stft.hop_length, stft.center, **known, **flags)
+    ready = Features(
+        padded,
+        mel.melmat.numpy(),
+        stft.hop_length,
+        stft.center,
+        norm_means=bool(getattr(normalize, "norm_means", False)),
+        norm_vars=bool(getattr(normalize, "norm_vars", False)),
+    )
+    if kind != "GlobalMVN":
+        return ready
+    return replace(ready, mean=normalize.mean.float().numpy(), std=normalize.std.float().numpy())
 
 
 def graphs_of(model: Any) -> dict[str, Any]:
@@ -120,9 +129,7 @@ def vocabulary_of(model: Any, args: Any) -> Vocabulary:
     """Raises UnsupportedError."""
     if args.token_type not in TOKEN_TYPES:
         raise UnsupportedError(f"tokens of type {args.token_type}")
-    return Vocabulary(
-        tuple(args.token_list), args.token_type, args.bpemodel, model.blank_id, model.sos, model.eos
-    )
+    return Vocabulary(tuple(args.token_list), args.token_type, args.bpemodel, model.blank_id, model.sos, model.eos)
 
 
 def write_onnx(graphs: dict[str, Any], bins: int, folder: Path) -> None:
@@ -130,61 +137,45 @@ def write_onnx(graphs: dict[str, Any], bins: int, folder: Path) -> None:
     import torch
 
     step = graphs[STEP]
-    layers, heads = len(step.layers), step.layers[0].self_attn.h
-    width = step.embedding.embedding_dim // heads
-    cached, heard = torch.randn(layers, heads, 3, width), torch.randn(layers, heads, 7, width)
+    depth, heads, size = len(step.layers), step.layers[0].self_attn.h, step.embedding.embedding_dim
+    memory = [torch.randn(heads, size // heads, 7)] * depth + [torch.randn(heads, 7, size // heads)] * depth
+    cached = [torch.randn(heads, 3, size // heads)] * (2 * depth)
+    tokens = torch.ones(2, dtype=torch.long)
     samples = {
         ENCODER: (torch.randn(1, 200, bins),),
         MEMORY: (torch.randn(50, graphs[MEMORY].attentions[0].linear_k.in_features),),
-        STEP: (
-            torch.ones(2, dtype=torch.long),
-            torch.ones(2, dtype=torch.long),
-            cached,
-            cached,
-            torch.zeros(2, 5),
-            heard.transpose(2, 3),
-            heard,
-        ),
+        STEP: (tokens, tokens, torch.zeros(2, 5), *memory, *cached),
     }
     for name, graph in graphs.items():
-        inputs, outputs, axes = NAMES[name]
+        inputs, outputs = _axes(depth)[name]
         with torch.no_grad():
             torch.onnx.export(
                 graph.eval(),
                 samples[name],
                 str(folder / f"{name}.onnx"),
-                input_names=inputs,
-                output_names=outputs,
-                dynamic_axes=axes,
+                input_names=list(inputs),
+                output_names=list(outputs),
+                dynamic_axes=inputs | outputs,
                 opset_version=OPSET,
                 dynamo=False,
             )
 
 
-NAMES: dict[str, tuple[list[str], list[str], dict[str, dict[int, str]]]] = {
-    ENCODER: (
-        ["features"],
-        ["hidden", "log_probs"],
-        {"features": {1: "frames"}, "hidden": {0: "T"}, "log_probs": {0: "T"}},
-    ),
-    MEMORY: (["hidden"], ["memory_k", "memory_v"], {"hidden": {0: "T"}, "memory_k": {3: "T"}, "memory_v": {2: "T"}}),
-    STEP: (
-        ["tokens", "at", "keys", "values", "mask", "memory_k", "memory_v"],
-        ["log_probs", "new_keys", "new_values"],
-        {
-            "tokens": {0: "N"},
-            "at": {0: "N"},
-            "keys": {2: "A"},
-            "values": {2: "A"},
-            "mask": {0: "N", 1: "A_plus_N"},
-            "memory_k": {3: "T"},
-            "memory_v": {2: "T"},
-            "log_probs": {0: "N"},
-            "new_keys": {2: "N"},
-            "new_values": {2: "N"},
-        },
-    ),
-}
+Axes = dict[str, dict[int, str]]
+
+
+def _axes(depth: int) -> dict[str, tuple[Axes, Axes]]:
+    """Inputs and outputs of each graph, with the axes whose length varies. `depth`: layers of the decoder."""
+    layers = range(depth)
+    memory = {f"memory_k{n}": {2: "T"} for n in layers} | {f"memory_v{n}": {1: "T"} for n in layers}
+    cached = {f"{kind}{n}": {1: "A"} for kind in ("keys", "values") for n in layers}
+    added = {f"new_{kind}{n}": {1: "N"} for kind in ("keys", "values") for n in layers}
+    step = {"tokens": {0: "N"}, "at": {0: "N"}, "mask": {0: "N", 1: "A_plus_N"}, **memory, **cached}
+    return {
+        ENCODER: ({"features": {1: "frames"}}, {"hidden": {0: "T"}, "log_probs": {0: "T"}}),
+        MEMORY: ({"hidden": {0: "T"}}, memory),
+        STEP: (step, {"log_probs": {0: "N"}, **added}),
+    }
 
 
 def largest_difference(model: Any, package: Package) -> float:
@@ -209,17 +200,23 @@ def largest_difference(model: Any, package: Package) -> float:
 
 
 def export(config: Path, weights: Path, folder: Path) -> None:
-    """Fills `folder`, or leaves there why it cannot be done."""
+    """Raises ModelError for files that are broken."""
     from recognizer.espnet import build_model
 
-    model, args = build_model(config, weights)
+    export_model(*build_model(config, weights), folder)
+
+
+def export_model(model: Any, args: Any, folder: Path) -> None:
+    """The files of recognizer.decoding.package, or the reason why there are none."""
     try:
         features, vocabulary, graphs = features_of(model), vocabulary_of(model, args), graphs_of(model)
         package.save(folder, features, vocabulary)
         write_onnx(graphs, features.filters.shape[1], folder)
         check(model, package.load(folder, threads=1))
     except Exception as error:  # the exporter and ESPnet raise of all kinds; the stock search is left
-        reason = str(error) if isinstance(error, UnsupportedError) else f"an export that failed ({type(error).__name__})"
+        reason = (
+            str(error) if isinstance(error, UnsupportedError) else f"an export that failed ({type(error).__name__})"
+        )
         (folder / package.REFUSAL).write_text(reason, encoding="utf-8")
 
 

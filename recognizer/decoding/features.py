@@ -33,14 +33,15 @@ class Features:
         frames = np.lib.stride_tricks.sliding_window_view(audio, size)[:: self.hop]
         spectrum = np.fft.rfft(frames * self.window)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        return self._normalised(np.log(np.maximum(power @ self.filters, FLOOR)))
+        features = np.log(np.maximum(power @ self.filters, np.float32(FLOOR)))
+        return self._normalised(features)
 
     def _normalised(self, features: Floats) -> Floats:
         mean = features.mean(axis=0) if self.mean is None else self.mean
+        centred = features - mean
         if self.norm_means:
-            features = features - mean
+            features = np.asarray(centred, np.float32)
         if self.norm_vars:
-            centred = features if self.norm_means else features - mean
-            std = np.sqrt((centred**2).mean(axis=0)) if self.std is None else self.std
-            features = features / np.maximum(std, SMALLEST_STD)
-        return features.astype(np.float32)
+            std = np.sqrt(np.square(centred).mean(axis=0)) if self.std is None else self.std
+            features = np.asarray(features / np.maximum(std, SMALLEST_STD), np.float32)
+        return features

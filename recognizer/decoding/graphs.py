@@ -37,16 +37,16 @@ class EncoderGraph(nn.Module):
 
 
 class MemoryGraph(nn.Module):
-    """Encoder output (T, D) -> keys (layers, heads, dk, T) and values (layers, heads, T, dk) for the decoder."""
+    """Encoder output (T, D) -> keys (heads, dk, T) of each layer of the decoder, then values (heads, T, dk)."""
 
     def __init__(self, decoder: Any) -> None:
         super().__init__()
-        self.attentions = nn.ModuleList([layer.src_attn for layer in decoder.decoders])
+        self.attentions: Any = nn.ModuleList([layer.src_attn for layer in decoder.decoders])
 
-    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, hidden: Tensor) -> tuple[Tensor, ...]:
         keys = [_heads(attention.linear_k(hidden), attention.h).transpose(1, 2) for attention in self.attentions]
         values = [_heads(attention.linear_v(hidden), attention.h) for attention in self.attentions]
-        return torch.stack(keys), torch.stack(values)
+        return (*keys, *values)
 
 
 class StepGraph(nn.Module):
@@ -67,21 +67,23 @@ class StepGraph(nn.Module):
         self.layers, self.embedding = layers, embedding
         self.scale = math.sqrt(embedding.embedding_dim)
         position.extend_pe(torch.zeros(1, MAX_POSITIONS))
+        self.positions: Tensor
         self.register_buffer("positions", position.pe[0, :MAX_POSITIONS].clone())
         self.after_norm, self.output = decoder.after_norm, decoder.output_layer
-        self.projections = nn.ModuleList([_fused(layer.self_attn) for layer in layers])
 
-    def forward(
-        self, tokens: Tensor, at: Tensor, keys: Tensor, values: Tensor, mask: Tensor, memory_k: Tensor, memory_v: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """tokens, at: (N,); keys, values: (layers, heads, A, dk) -> (N, V), and (layers, heads, N, dk) twice."""
+    def forward(self, tokens: Tensor, at: Tensor, mask: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """tokens, at: (N,); tensors: memory, then cached keys and values (heads, A, dk) of each layer.
+
+        Returns log probabilities (N, V), then new keys and values (heads, N, dk) of each layer.
+        """
+        depth = len(self.layers)
+        memory_k, memory_v, keys, values = (tensors[n * depth : (n + 1) * depth] for n in range(4))
         x = self.embedding(tokens) * self.scale + self.positions[at]
         new_keys, new_values = [], []
         for number, layer in enumerate(self.layers):
             own, other = layer.self_attn, layer.src_attn
-            query, key, value = (
-                _heads(part, own.h) for part in self.projections[number](layer.norm1(x)).chunk(3, dim=-1)
-            )
+            normed = layer.norm1(x)
+            query, key, value = (_heads(f(normed), own.h) for f in (own.linear_q, own.linear_k, own.linear_v))
             new_keys.append(key)
             new_values.append(value)
             seen = torch.cat([keys[number], key], dim=1).transpose(1, 2)
@@ -91,19 +93,10 @@ class StepGraph(nn.Module):
             x = x + other.linear_out(_attend(query, memory_k[number], memory_v[number], None))
             x = x + layer.feed_forward(layer.norm3(x))
         scores = torch.log_softmax(self.output(self.after_norm(x)), dim=-1)
-        return scores, torch.stack(new_keys), torch.stack(new_values)
+        return (scores, *new_keys, *new_values)
 
 
 MAX_POSITIONS = 2_000  # tokens of one hypothesis; the longest utterance has fewer
-
-
-def _fused(attention: Any) -> nn.Linear:
-    """Query, key and value in one product."""
-    parts = (attention.linear_q, attention.linear_k, attention.linear_v)
-    fused = nn.Linear(parts[0].in_features, 3 * parts[0].out_features)
-    fused.weight = nn.Parameter(torch.cat([part.weight for part in parts]).detach())
-    fused.bias = nn.Parameter(torch.cat([part.bias for part in parts]).detach())
-    return fused
 
 
 def _heads(x: Tensor, heads: int) -> Tensor:

@@ -1,13 +1,14 @@
 """`exact`: ESPnet's joint CTC/attention beam search, the same hypotheses and scores, without its repeated work."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.decoding.networks import Floats, Ids, Networks
+from recognizer.decoding.networks import Floats, Ids, Layers, Networks
 from recognizer.decoding.package import Vocabulary
-from recognizer.decoding.phrases import PhraseGraph, advance
+from recognizer.decoding.phrases import PhraseGraph
 from recognizer.decoding.prefix_scores import PrefixScores
 from recognizer.decoding.rescoring import HIDDEN, no_cache
 
@@ -30,9 +31,9 @@ class Ended:
 class _Cache:
     """Keys and values of every token that a hypothesis of the beam has passed, shared between hypotheses."""
 
-    def __init__(self, networks: Networks, memory: tuple[Floats, Floats]) -> None:
+    def __init__(self, networks: Networks, memory: Layers) -> None:
         self._networks, self._memory = networks, memory
-        self._keys = self._values = no_cache(memory)
+        self._layers = no_cache(memory)
         self._seen = np.zeros((1, 0), np.bool_)  # (hypotheses, cached tokens)
 
     def step(self, tokens: Ids, position: int) -> Floats:
@@ -40,9 +41,8 @@ class _Cache:
         self._seen = np.concatenate((self._seen, np.eye(len(tokens), dtype=np.bool_)), axis=1)
         mask = np.where(self._seen, np.float32(0.0), HIDDEN)
         at = np.full(len(tokens), position, np.int64)
-        scores, keys, values = self._networks.step(tokens, at, self._keys, self._values, mask, self._memory)
-        self._keys = np.concatenate((self._keys, keys), axis=2)
-        self._values = np.concatenate((self._values, values), axis=2)
+        scores, added = self._networks.step(tokens, at, mask, self._memory, self._layers)
+        self._layers = [np.concatenate(pair, axis=1) for pair in zip(self._layers, added, strict=True)]
         return scores
 
     def keep(self, hypotheses: Ids, compact: bool) -> None:
@@ -50,7 +50,7 @@ class _Cache:
         if compact:
             live = self._seen.any(axis=0)
             self._seen = self._seen[:, live]
-            self._keys, self._values = self._keys[:, :, live], self._values[:, :, live]
+            self._layers = [layer[:, live] for layer in self._layers]
 
 
 def joint_search(
@@ -70,15 +70,18 @@ def joint_search(
     ctc = PrefixScores(log_probs, vocabulary.blank, vocabulary.eos)
     tokens = np.full((1, 1), vocabulary.sos, np.int64)
     scores, prefix = np.zeros(1), np.zeros(1)  # of each hypothesis, and the CTC part of it
-    states = np.full(1, phrases.start, np.int64)
+    states = [phrases.start]
     ended: list[Ended] = []
     for length in range(1, min(max_tokens, len(log_probs)) + 1):
         decoder = (1.0 - ctc_weight) * cache.step(tokens[:, -1], length - 1) + penalty
+        over = decoder[:, vocabulary.eos].copy()
+        if len(phrases.labels):
+            decoder = decoder + np.array([phrases.bonuses(state, decoder.shape[1]) for state in states])
+            over += np.array([phrases.at_end(state) for state in states])
         candidates = _best(decoder, min(int(PRE_BEAM * beam), decoder.shape[1]))
         prefixes, ends = ctc.score(candidates)
-        bonus, reached = _bonuses(phrases, states, candidates)
-        grown = np.take_along_axis(decoder, candidates, 1) + ctc_weight * (prefixes - prefix[:, None]) + bonus
-        over = decoder[:, vocabulary.eos] + ctc_weight * (ends - prefix) + _last_bonuses(phrases, states)
+        grown = np.take_along_axis(decoder, candidates, 1) + ctc_weight * (prefixes - prefix[:, None])
+        over += ctc_weight * (ends - prefix)
         table = scores[:, None] + np.concatenate((grown, over[:, None]), axis=1)
         table[:, :-1][candidates == vocabulary.eos] = -np.inf  # it has its own column
         chosen = _best(table.reshape(1, -1), min(beam, table.size))[0]
@@ -90,7 +93,8 @@ def joint_search(
         rows, columns = rows[~over_now], columns[~over_now]
         scores = table[rows, columns]
         added = candidates[rows, columns]
-        prefix, states = prefixes[rows, columns], reached[rows, columns]
+        prefix = prefixes[rows, columns]
+        states = [phrases.after(states[row], int(token)) for row, token in zip(rows, added, strict=True)]
         tokens = np.concatenate((tokens[rows], added[:, None]), axis=1)
         if not len(rows) or _is_over(ended, length):
             break
@@ -101,26 +105,11 @@ def joint_search(
     return sorted(ended, key=lambda hypothesis: -hypothesis.score)
 
 
-def _best(table: Floats | Doubles, count: int) -> Ids:
+def _best(table: NDArray[Any], count: int) -> Ids:
     """Columns of the largest values of each row, largest first."""
     columns = np.argpartition(-table, count - 1, axis=1)[:, :count]
     order = np.argsort(-np.take_along_axis(table, columns, 1), axis=1, kind="stable")
     return np.take_along_axis(columns, order, 1).astype(np.int64)
-
-
-def _bonuses(phrases: PhraseGraph, states: Ids, candidates: Ids) -> tuple[Doubles, Ids]:
-    """What each candidate adds to its hypothesis for the phrases, and the phrase states they lead to."""
-    if not len(phrases.labels):
-        return np.zeros(candidates.shape), np.zeros(candidates.shape, np.int64)
-    graph = (phrases.first, phrases.labels, phrases.targets, phrases.fails)
-    reached = np.array([[advance(s, c, *graph) for c in row] for s, row in zip(states, candidates, strict=True)])
-    return phrases.pending[reached] + phrases.awards[reached] - phrases.pending[states][:, None], reached
-
-
-def _last_bonuses(phrases: PhraseGraph, states: Ids) -> Doubles:
-    if not len(phrases.labels):
-        return np.zeros(len(states))
-    return np.array([phrases.at_end(state) for state in states])
 
 
 def _is_over(ended: list[Ended], length: int) -> bool:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
+Layers = list[Floats]  # keys of each layer of the decoder, then values of each layer
 
 ENCODER, MEMORY, STEP = "encoder", "memory", "step"  # the exported files, without their suffix
 
@@ -20,14 +21,12 @@ class Networks(Protocol):
         """Features (frames, bins) -> encoder output (T, D) and CTC log probabilities (T, V)."""
         ...
 
-    def memory(self, hidden: Floats) -> tuple[Floats, Floats]:
-        """Encoder output (T, D) -> what the decoder attends to: keys and values of each layer."""
+    def memory(self, hidden: Floats) -> Layers:
+        """Encoder output (T, D) -> what the decoder attends to."""
         ...
 
-    def step(
-        self, tokens: Ids, at: Ids, keys: Floats, values: Floats, mask: Floats, memory: tuple[Floats, Floats]
-    ) -> tuple[Floats, Floats, Floats]:
-        """Log probabilities (N, V) after each of N tokens, and their keys and values. See graphs.StepGraph."""
+    def step(self, tokens: Ids, at: Ids, mask: Floats, memory: Layers, cache: Layers) -> tuple[Floats, Layers]:
+        """Log probabilities (N, V) after each of N tokens, and what they add to the cache. See graphs.StepGraph."""
         ...
 
 
@@ -38,22 +37,19 @@ class OnnxNetworks:
         self._encoder, self._memory, self._step = (
             _session(folder / f"{name}.onnx", threads) for name in (ENCODER, MEMORY, STEP)
         )
+        self._step_inputs = [each.name for each in self._step.get_inputs()]
 
     def encode(self, features: Floats) -> tuple[Floats, Floats]:
         hidden, log_probs = self._encoder.run(None, {"features": features[None]})
         return hidden, log_probs
 
-    def memory(self, hidden: Floats) -> tuple[Floats, Floats]:
-        keys, values = self._memory.run(None, {"hidden": hidden})
-        return keys, values
+    def memory(self, hidden: Floats) -> Layers:
+        return list(self._memory.run(None, {"hidden": hidden}))
 
-    def step(
-        self, tokens: Ids, at: Ids, keys: Floats, values: Floats, mask: Floats, memory: tuple[Floats, Floats]
-    ) -> tuple[Floats, Floats, Floats]:
-        names = ("tokens", "at", "keys", "values", "mask", "memory_k", "memory_v")
-        inputs = dict(zip(names, (tokens, at, keys, values, mask, *memory), strict=True))
-        log_probs, new_keys, new_values = self._step.run(None, inputs)
-        return log_probs, new_keys, new_values
+    def step(self, tokens: Ids, at: Ids, mask: Floats, memory: Layers, cache: Layers) -> tuple[Floats, Layers]:
+        inputs = dict(zip(self._step_inputs, (tokens, at, mask, *memory, *cache), strict=True))
+        log_probs, *added = self._step.run(None, inputs)
+        return log_probs, added
 
 
 class TorchNetworks:
@@ -67,15 +63,12 @@ class TorchNetworks:
         hidden, log_probs = self._run(ENCODER, features[None])
         return hidden, log_probs
 
-    def memory(self, hidden: Floats) -> tuple[Floats, Floats]:
-        keys, values = self._run(MEMORY, hidden)
-        return keys, values
+    def memory(self, hidden: Floats) -> Layers:
+        return self._run(MEMORY, hidden)
 
-    def step(
-        self, tokens: Ids, at: Ids, keys: Floats, values: Floats, mask: Floats, memory: tuple[Floats, Floats]
-    ) -> tuple[Floats, Floats, Floats]:
-        log_probs, new_keys, new_values = self._run(STEP, tokens, at, keys, values, mask, *memory)
-        return log_probs, new_keys, new_values
+    def step(self, tokens: Ids, at: Ids, mask: Floats, memory: Layers, cache: Layers) -> tuple[Floats, Layers]:
+        log_probs, *added = self._run(STEP, tokens, at, mask, *memory, *cache)
+        return log_probs, added
 
     def _run(self, name: str, *inputs: Array) -> list[Array]:
         import torch

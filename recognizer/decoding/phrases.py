@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from recognizer.decoding.networks import Ids
 
 ROOT = 0
-MOST_WANTED = 60  # tokens one state may put forward beside those the frame puts forward itself
+MOST_WANTED = 60  # a state with more children puts none forward: those that the frame makes likely must do
 Doubles = NDArray[np.float64]
 
 
@@ -38,11 +38,29 @@ class PhraseGraph:
             self.first, self.labels, self.targets, self.fails, self.pending, self.awards, self.start, self.final
         )  # fmt: skip
 
+    def after(self, state: int, token: int) -> int:
+        """The next state."""
+        return int(advance(state, token, self.first, self.labels, self.targets, self.fails))
+
+    def bonuses(self, state: int, vocabulary: int) -> Doubles:
+        """What each token of the vocabulary adds in this state, shape (V,)."""
+        found = np.full(vocabulary, -self.pending[state])
+        known = set[int]()
+        while True:
+            for at in range(self.first[state], self.first[state + 1]):
+                token, reached = int(self.labels[at]), self.targets[at]
+                if token not in known:  # a nearer state was there first
+                    known.add(token)
+                    found[token] += self.pending[reached] + self.awards[reached]
+            if state == ROOT:
+                return found
+            state = int(self.fails[state])
+
     def score(self, tokens: Iterable[int]) -> float:
         """The bonus of a whole hypothesis."""
         state, total = self.start, 0.0
         for token in tokens:
-            reached = advance(state, token, self.first, self.labels, self.targets, self.fails)
+            reached = self.after(state, token)
             total += self.pending[reached] + self.awards[reached] - self.pending[state]
             state = reached
         return total + self.at_end(state)
@@ -101,7 +119,7 @@ def _fail_links(children: list[dict[int, int]]) -> list[int]:
     return fails
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def advance(state: int, token: int, first: Ids, labels: Ids, targets: Ids, fails: Ids) -> int:
     """The state after a token."""
     while True:
@@ -113,19 +131,19 @@ def advance(state: int, token: int, first: Ids, labels: Ids, targets: Ids, fails
             else:
                 high = middle
         if low < first[state + 1] and labels[low] == token:
-            return targets[low]  # type: ignore[no-any-return]
+            return int(targets[low])
         if state == ROOT:
             return ROOT
         state = fails[state]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
-def children(state: int, first: Ids, labels: Ids, start: int, found: Ids, count: int) -> int:
-    """Appends the tokens that go on with a begun phrase to `found[:count]`; returns the new count."""
-    if state == ROOT or state == start:
+@numba.njit(cache=True)
+def children(state: int, first: Ids, labels: Ids, found: Ids, count: int) -> int:
+    """Appends the tokens that go on with a phrase to `found[:count]`; returns the new count."""
+    if first[state + 1] - first[state] > MOST_WANTED:
         return count
     known = count
-    for at in range(first[state], min(first[state + 1], first[state] + MOST_WANTED)):
+    for at in range(first[state], first[state + 1]):
         fresh = True
         for n in range(known):
             fresh = fresh and found[n] != labels[at]
@@ -135,12 +153,12 @@ def children(state: int, first: Ids, labels: Ids, start: int, found: Ids, count:
     return count
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def value(
     state: int, final: int, first: Ids, labels: Ids, targets: Ids, fails: Ids, pending: Doubles, awards: Doubles
 ) -> float:
     """What is added at the end of an utterance: the word is over, and what is not complete is given back."""
     if final < 0:
-        return -pending[state]  # type: ignore[no-any-return]
+        return float(-pending[state])
     reached = advance(state, final, first, labels, targets, fails)
-    return awards[reached] - pending[state]  # type: ignore[no-any-return]
+    return float(awards[reached] - pending[state])

@@ -47,7 +47,7 @@ class PrefixScores:
         self._others, self._blanks, self._scale, self._last = others, blanks, scale, tokens
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _prefixes(
     others: Doubles, blanks: Doubles, scale: Doubles, last: Ids, probs: Doubles, candidates: Ids, scores: Doubles
 ) -> None:
@@ -65,7 +65,7 @@ def _prefixes(
             scores[n, s] = math.log(total) + scale[n] if total > 0 else NEVER
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _extend(
     others: Doubles, blanks: Doubles, scale: Doubles, last: Ids, probs: Doubles, blank: int,
     hypotheses: Ids, tokens: Ids, new_others: Doubles, new_blanks: Doubles, new_scale: Doubles,

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recognizer.decoding.networks import Floats, Ids, Networks
+from recognizer.decoding.networks import Floats, Ids, Layers, Networks
 
 HIDDEN = np.float32(-1e9)  # added to the attention of a token that must not be seen
 Tokens = tuple[int, ...]
 
 
 def attention_scores(
-    networks: Networks, memory: tuple[Floats, Floats], hypotheses: Sequence[Tokens], sos: int, eos: int
+    networks: Networks, memory: Layers, hypotheses: Sequence[Tokens], sos: int, eos: int
 ) -> list[Floats]:
     """Log probability of each token of each hypothesis, its end included: shapes (len(hypothesis) + 1,)."""
     nodes, parents, paths = _tree(hypotheses, sos)
@@ -22,15 +22,14 @@ def attention_scores(
             mask[node] = mask[parent]
             at[node] = at[parent] + 1
         mask[node, node] = 0.0
-    nothing = no_cache(memory)
-    log_probs, _, _ = networks.step(np.array(nodes, np.int64), at, nothing, nothing, mask, memory)
+    log_probs, _ = networks.step(np.array(nodes, np.int64), at, mask, memory, no_cache(memory))
     return [log_probs[path, [*tokens, eos]] for path, tokens in zip(paths, hypotheses, strict=True)]
 
 
-def no_cache(memory: tuple[Floats, Floats]) -> Floats:
-    """Keys, or values, of no earlier token."""
-    layers, heads, _, width = memory[1].shape
-    return np.zeros((layers, heads, 0, width), np.float32)
+def no_cache(memory: Layers) -> Layers:
+    """Keys and values of no earlier token."""
+    heads, _, width = memory[-1].shape
+    return [np.zeros((heads, 0, width), np.float32)] * len(memory)
 
 
 def _tree(hypotheses: Sequence[Tokens], sos: int) -> tuple[list[int], list[int], list[Ids]]:

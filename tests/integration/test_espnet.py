@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from recognizer.base import ModelError, Options, Request
-from recognizer.espnet import TOKENS_PER_SECOND, EspnetEngine, _length_ratio, choose_device, load_engine
+from recognizer.espnet import TOKENS_PER_SECOND, StockEngine, _length_ratio, load_stock_engine
 from recognizer.models import resolve
 
 pytestmark = pytest.mark.filterwarnings("default")  # espnet2 and what it imports warn a lot
@@ -19,7 +19,7 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EspnetEngine]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockEngine]:
     folder = tmp_path_factory.mktemp("model")
     from recognizer.espnet import _import_speech2text
 
@@ -27,7 +27,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EspnetEngine]:
     from tests.tiny_model import write_tiny_model
 
     files = resolve(str(write_tiny_model(folder / "tiny.zip")), folder / "cache")
-    yield load_engine(files, "cpu", beam_size=3, threads=1)
+    yield load_stock_engine(files, "cpu", 3, 1, "a test")
 
 
 def noise(samples: int) -> Request:
@@ -35,7 +35,7 @@ def noise(samples: int) -> Request:
 
 
 @pytest.mark.parametrize("samples", [1, 800, 16_000, 48_000])
-def test_a_transcript_has_sorted_confidences_and_a_capped_length(engine: EspnetEngine, samples: int) -> None:
+def test_a_transcript_has_sorted_confidences_and_a_capped_length(engine: StockEngine, samples: int) -> None:
     (transcript,) = engine.transcribe([noise(samples)])
     confidences = [hypothesis.confidence for hypothesis in transcript.hypotheses]
     assert len(confidences) <= 3 and confidences == sorted(confidences, reverse=True)
@@ -44,7 +44,7 @@ def test_a_transcript_has_sorted_confidences_and_a_capped_length(engine: EspnetE
 
 
 @pytest.mark.parametrize("audio", [np.zeros(16_000), np.ones(16_000), np.sign(RNG.normal(size=16_000))])
-def test_silence_and_clipping_neither_crash_nor_loop(engine: EspnetEngine, audio: np.ndarray) -> None:
+def test_silence_and_clipping_neither_crash_nor_loop(engine: StockEngine, audio: np.ndarray) -> None:
     requests = [Request(audio.astype(np.float32), final, Options()) for final in (True, False)]
     assert len(engine.transcribe(requests)) == 2
 
@@ -54,7 +54,7 @@ def test_the_length_is_capped_by_the_encoder_or_by_the_time(samples: int, frames
     assert _length_ratio(samples, frames) == ratio
 
 
-def test_the_cap_ends_a_search_on_a_fast_encoder(engine: EspnetEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cap_ends_a_search_on_a_fast_encoder(engine: StockEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recognizer.espnet.TOKENS_PER_SECOND", -8)  # 10 - 8 tokens for one second
     (transcript,) = engine.transcribe([noise(16_000)])
     assert len(transcript.text) <= 2
@@ -62,7 +62,7 @@ def test_the_cap_ends_a_search_on_a_fast_encoder(engine: EspnetEngine, monkeypat
 
 @pytest.mark.parametrize("kind", ["zip", "directory", "zoo name"])
 def test_global_statistics_are_found(
-    engine: EspnetEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    engine: StockEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     folder = unpacked_with_statistics(tmp_path)
     reference, cache = str(folder), tmp_path / "cache"
@@ -77,7 +77,7 @@ def test_global_statistics_are_found(
         (cache / "zoo").mkdir(parents=True)
         monkeypatch.setattr("recognizer.models._download", lambda name, zoo: tmp_path / "m.zip")
         reference = "somebody/some_model"
-    loaded = load_engine(resolve(reference, cache), "cpu", 2, 1)
+    loaded = load_stock_engine(resolve(reference, cache), "cpu", 2, 1, "a test")
     assert len(loaded.transcribe([noise(16_000)])) == 1
 
 
@@ -100,17 +100,17 @@ def unpacked_with_statistics(folder: Path) -> Path:
 
 
 def test_a_model_without_ctc_is_one_sentence(
-    engine: EspnetEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: StockEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tests.tiny_model import CONFIG, write_tiny_model
 
     monkeypatch.setitem(CONFIG, "model_conf", {"ctc_weight": 0.0})
     files = resolve(str(write_tiny_model(tmp_path / "tiny.zip")), tmp_path / "cache")
     with pytest.raises(ModelError, match="has no CTC branch"):
-        load_engine(files, "cpu", 2, 1)
+        load_stock_engine(files, "cpu", 2, 1, "a test")
 
 
-def test_a_draft_of_the_end_symbol_is_empty(engine: EspnetEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_draft_of_the_end_symbol_is_empty(engine: StockEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     always_end = torch.full((1, 9, len(engine._tokens)), -50.0)
@@ -119,27 +119,17 @@ def test_a_draft_of_the_end_symbol_is_empty(engine: EspnetEngine, monkeypatch: p
     assert engine._draft(np.zeros(16_000, np.float32)).hypotheses == ()
 
 
-def test_warm_up(engine: EspnetEngine) -> None:
+def test_warm_up(engine: StockEngine) -> None:
     engine.warm_up()
 
 
-def test_cuda_that_is_not_there_is_one_sentence() -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("this machine has CUDA")
-    assert choose_device("auto") == "cpu"
-    with pytest.raises(ModelError, match="torch finds no CUDA device"):
-        choose_device("cuda")
-
-
-def test_weights_that_do_not_fit_are_one_sentence(engine: EspnetEngine, tmp_path: Path) -> None:
+def test_weights_that_do_not_fit_are_one_sentence(engine: StockEngine, tmp_path: Path) -> None:
     from tests.tiny_model import write_tiny_model
 
     files = resolve(str(write_tiny_model(tmp_path / "tiny.zip")), tmp_path / "cache")
     files.asr_model_file.write_bytes(b"no weights")
     with pytest.raises(ModelError, match="cannot be loaded"):
-        load_engine(files, "cpu", 3, 1)
+        load_stock_engine(files, "cpu", 3, 1, "a test")
 
 
 def test_importing_espnet_tries_no_download() -> None:

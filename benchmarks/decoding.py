@@ -1,0 +1,184 @@
+"""Every search against ESPnet's own, in one process on the same cores: wall time, CPU time, real-time factor, tokens.
+
+Models of LaboroTV's and ReazonSpeech's size with random weights (no weights can be downloaded where this was written):
+speed is real, words are not. CTC and decoder are scaled to speak six tokens a second, as Japanese does.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from audio import SAMPLE_RATE, Samples
+from recognizer.decoding import export, package
+from recognizer.decoding.ctc import greedy, prefix_beam
+from recognizer.decoding.joint import joint_search
+from recognizer.decoding.package import Package
+from recognizer.decoding.phrases import build
+from recognizer.decoding.rescoring import attention_scores
+from recognizer.espnet import load_stock_engine
+from recognizer.models import ModelFiles
+from training.data import read_audio
+
+CLIP = "jfk/jfk.flac"  # 11 s
+TOKENS_PER_SECOND = 6
+TOKENS = 3262  # of LaboroTV's model
+BEAM, CTC_WEIGHT, CTC_BEAM = 20, 0.5, 10
+ROUNDS = 3
+THREADS = 2
+MODELS = {"laborotv": False, "reazonspeech": True}  # name -> macaron-style feed-forward
+Decode = Callable[[Samples], Sequence[int]]
+
+
+def configuration(macaron: bool, statistics: Path) -> dict[str, Any]:
+    """As the public recipe of LaboroTV and CSJ has it."""
+    rates = dict.fromkeys(("dropout_rate", "positional_dropout_rate", "attention_dropout_rate"), 0.1)
+    encoder: dict[str, Any] = {
+        "output_size": 512,
+        "attention_heads": 8,
+        "linear_units": 2048,
+        "num_blocks": 12,
+        **rates,
+    }
+    encoder |= {"input_layer": "conv2d6", "macaron_style": macaron, "pos_enc_layer_type": "rel_pos"}
+    encoder |= {"selfattention_layer_type": "rel_selfattn", "activation_type": "swish", "cnn_module_kernel": 31}
+    decoder = {"attention_heads": 8, "linear_units": 2048, "num_blocks": 6}
+    tokens = ["<blank>", "<unk>", *(chr(0x4E00 + n) for n in range(TOKENS - 3)), "<sos/eos>"]
+    return {
+        "token_list": tokens, "token_type": "char", "frontend": "default", "frontend_conf": {"fs": "16k"},
+        "normalize": "global_mvn", "normalize_conf": {"stats_file": str(statistics)}, "specaug": None,
+        "encoder": "conformer", "encoder_conf": encoder, "decoder": "transformer", "decoder_conf": decoder,
+        "model_conf": {"ctc_weight": 0.3, "lsm_weight": 0.1}, "init": "xavier_uniform",
+    }  # fmt: skip
+
+
+def make_model(macaron: bool, folder: Path, clip: Samples) -> ModelFiles:
+    """Random weights, scaled so that CTC is sure of itself and nothing ends by itself."""
+    import torch
+
+    from recognizer.espnet import quicken_import
+
+    quicken_import()
+    from espnet2.asr.frontend.default import DefaultFrontend
+    from espnet2.tasks.asr import ASRTask
+
+    torch.manual_seed(0)
+    speech, length = torch.from_numpy(clip)[None], torch.tensor([len(clip)])
+    features = DefaultFrontend(fs=SAMPLE_RATE)(speech, length)[0][0].double().numpy()
+    statistics = folder / "statistics.npz"
+    np.savez(statistics, count=len(features), sum=features.sum(0), sum_square=(features**2).sum(0))
+    config = {**ASRTask.get_default_config(), **configuration(macaron, statistics)}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    model = ASRTask.build_model(argparse.Namespace(**config)).eval()
+    with torch.no_grad():
+        encoded = model.encode(speech, length)[0][0]
+        head = model.ctc.ctc_lo
+        head.weight *= 4.0 / ((encoded - encoded.mean(0)) @ head.weight.T).std()
+        head.bias.copy_(-(head.weight @ encoded.mean(0)))
+        logits = encoded @ head.weight.T + head.bias
+        spoken = len(clip) / SAMPLE_RATE * TOKENS_PER_SECOND / len(encoded)
+        head.bias[0] += torch.quantile(logits[:, 1:].max(1)[0] - logits[:, 0], 1 - spoken)
+        for bias in (head.bias, model.decoder.output_layer.bias):
+            bias[TOKENS - 1] -= 1e4
+    torch.save(model.state_dict(), folder / "model.pth")
+    return ModelFiles("random", folder / "config.yaml", folder / "model.pth", {"ctc_weight": CTC_WEIGHT})
+
+
+def length_of(audio: Samples) -> int:
+    return round(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND)
+
+
+def stock(files: ModelFiles) -> Decode:
+    import torch
+
+    speech2text = load_stock_engine(files, "cpu", BEAM, THREADS, "benchmark")._speech2text
+
+    def decode(audio: Samples) -> Sequence[int]:
+        torch.set_num_threads(THREADS)
+        speech2text.maxlenratio = float(-length_of(audio))
+        with torch.inference_mode():
+            best: list[int] = speech2text(audio)[0][3].yseq[1:-1].tolist()
+        torch.set_num_threads(1)
+        return best
+
+    return decode
+
+
+def searches(ready: Package) -> dict[str, Decode]:
+    vocabulary, networks, nothing = ready.vocabulary, ready.networks, build([])
+
+    def exact(audio: Samples) -> Sequence[int]:
+        hidden, log_probs = networks.encode(ready.features(audio))
+        return joint_search(
+            networks, vocabulary, hidden, log_probs, beam=BEAM, ctc_weight=CTC_WEIGHT, penalty=0.0,
+            max_tokens=length_of(audio), phrases=nothing,
+        )[0].tokens  # fmt: skip
+
+    def two_pass(audio: Samples) -> Sequence[int]:
+        hidden, log_probs = networks.encode(ready.features(audio))
+        found = prefix_beam(log_probs, CTC_BEAM, vocabulary.blank, vocabulary.eos, nothing)
+        memory = networks.memory(hidden)
+        each = attention_scores(networks, memory, [t for t, _ in found], vocabulary.sos, vocabulary.eos)
+        totals = [CTC_WEIGHT * ctc + (1 - CTC_WEIGHT) * row.sum() for (_, ctc), row in zip(found, each, strict=True)]
+        return found[int(np.argmax(totals))][0]
+
+    def ctc(audio: Samples) -> Sequence[int]:
+        return greedy(networks.encode(ready.features(audio))[1], vocabulary.blank)[0]
+
+    return {"exact": exact, "two_pass": two_pass, "ctc": ctc}
+
+
+@dataclass
+class Measured:
+    wall: float
+    cpu: float
+    tokens: list[list[int]]
+
+
+def measure(decode: Decode, clips: Sequence[Samples]) -> Measured:
+    wall, cpu = time.perf_counter(), time.process_time()
+    tokens = [list(decode(clip)) for clip in clips]
+    return Measured(time.perf_counter() - wall, time.process_time() - cpu, tokens)
+
+
+def table(name: str, ways: dict[str, Decode], clips: Sequence[Samples], what: str) -> None:
+    """The ways take turns; the median of each counts."""
+    for decode in list(ways.values())[1:]:
+        decode(clips[0])
+    rounds = [{way: measure(decode, clips) for way, decode in ways.items()} for _ in range(ROUNDS)]
+    seconds = sum(len(clip) for clip in clips) / SAMPLE_RATE
+    base = None
+    for way in ways:
+        runs = sorted((one[way] for one in rounds), key=lambda run: run.wall)
+        middle = runs[len(runs) // 2]
+        base = base or middle
+        same = f"{sum(a == b for a, b in zip(middle.tokens, base.tokens, strict=True))}/{len(clips)}"
+        ratio = f"{base.wall / middle.wall:.1f}x | {base.cpu / middle.cpu:.1f}x"
+        count = sum(map(len, middle.tokens))
+        cells = f"{middle.wall:.3f} | {middle.cpu:.3f} | {middle.wall / seconds:.4f} | {ratio} | {count} | {same}"
+        print(f"| {name} | {what} | {way} | {cells} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", default=list(MODELS), help=f"of {', '.join(MODELS)}")
+    clip = read_audio(CLIP)
+    print("| model | audio | search | wall s | CPU s | RTF | faster (wall) | (CPU) | tokens | clips as stock |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for name in parser.parse_args().models:
+        with tempfile.TemporaryDirectory() as place:
+            files = make_model(MODELS[name], Path(place), clip)
+            folder = export.ensure_exported(files, Path(place))
+            ways = {"stock, beam 20": stock(files), **searches(package.load(folder, THREADS))}
+            table(name, ways, [clip], "one clip of 11 s")
+            table(name, ways, np.array_split(clip, 4), "the same in 4")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""FastEngine on a package with random weights: every search, every option, every awkward audio."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recognizer.base import Options, Request
+from tests.tiny_model import build_tiny_model
+
+pytestmark = pytest.mark.filterwarnings("default")
+RNG = np.random.default_rng(0)
+KINDS = ("exact", "two_pass", "ctc")
+
+
+@pytest.fixture(scope="module")
+def package_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from recognizer.decoding import export
+
+    folder: Path = tmp_path_factory.mktemp("export")
+    export.export_model(*build_tiny_model(), folder)
+    return folder
+
+
+def make(folder: Path, kind: str):  # type: ignore[no-untyped-def]
+    from recognizer.decoding import package
+    from recognizer.decoding.engine import FastEngine, Search
+    from recognizer.decoding.results import Calibration
+
+    return FastEngine(package.load(folder, 1), Search(kind, 5, 0.4), "cpu", Calibration(), kind)
+
+
+def noise(samples: int, **options: object) -> Request:
+    return Request(RNG.normal(0, 0.1, samples).astype(np.float32), True, Options(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("samples", [1, 800, 16_000, 48_000])
+def test_alternatives_are_sorted_and_words_lie_inside(package_folder: Path, kind: str, samples: int) -> None:
+    (transcript,) = make(package_folder, kind).transcribe([noise(samples, max_alternatives=3, words=True)])
+    confidences = [one.confidence for one in transcript.hypotheses]
+    assert len(confidences) <= 3 and confidences == sorted(confidences, reverse=True)
+    assert len({one.text for one in transcript.hypotheses}) == len(confidences)
+    for one in transcript.hypotheses:
+        assert 0 < one.confidence <= 1 and one.text == " ".join(word.text for word in one.words)
+        times = [time for word in one.words for time in (word.start, word.end)]
+        assert times == sorted(times) and 0 <= times[0] and times[-1] <= max(samples, 8_000)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "audio",
+    [np.zeros(16_000), np.ones(16_000), np.sign(RNG.normal(size=16_000)), RNG.normal(0, 0.1, 60 * 16_000)],
+    ids=["silence", "stuck", "clipped", "a minute"],
+)
+def test_awkward_audio_neither_crashes_nor_hangs(package_folder: Path, kind: str, audio: np.ndarray) -> None:
+    requests = [Request(audio.astype(np.float32), final, Options()) for final in (True, False)]
+    assert len(make(package_folder, kind).transcribe(requests)) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_phrase_is_heard_where_something_else_was(package_folder: Path, kind: str) -> None:
+    engine = make(package_folder, kind)
+    request = noise(16_000)
+    plain = engine.transcribe([request])[0].text
+    for phrase in ("qz", "jx", "vk"):
+        options = Options(phrases=((phrase, 200.0),))
+        led = engine.transcribe([Request(request.audio, True, options)])[0].text
+        assert phrase in led.split() and led != plain
+    assert engine.transcribe([request])[0].text == plain  # of this session only
+
+
+def test_an_audio_that_was_a_draft_is_not_encoded_again(package_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = make(package_folder, "two_pass")
+    encode, calls = engine._networks.encode, list[int]()
+
+    def counted(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        calls.append(len(features))
+        return encode(features)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(engine._networks, "encode", counted)
+    request = noise(16_000)
+    engine.transcribe([Request(request.audio, False, Options())])
+    engine.transcribe([request])
+    engine.transcribe([request])
+    assert len(calls) == 1
+    for _ in range(9):
+        engine.transcribe([noise(8_000)])
+    assert len(engine._remembered) == 4  # memory is bounded
+
+
+def test_a_draft_of_nothing_is_empty(package_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = make(package_folder, "two_pass")
+    blanks = np.full((9, 30), -50.0, np.float32)
+    blanks[:, 0] = 0.0
+    monkeypatch.setattr(engine._networks, "encode", lambda features: (np.zeros((9, 16), np.float32), blanks))
+    silence = np.zeros(16_000, np.float32)
+    for transcript in engine.transcribe([Request(silence, final, Options()) for final in (True, False)]):
+        assert transcript.hypotheses == ()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_warm_up(package_folder: Path, kind: str) -> None:
+    make(package_folder, kind).warm_up()

@@ -1,0 +1,115 @@
+"""Every kind of ESPnet2 model that the fast search promises, taken apart and exported: the same numbers as ESPnet."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recognizer.base import ModelError
+from recognizer.decoding import export, package
+from recognizer.decoding.package import UnsupportedError
+from recognizer.models import resolve
+from tests.tiny_model import LAYER, build_tiny_model, write_tiny_model
+
+pytestmark = pytest.mark.filterwarnings("default")  # espnet2, torch and what they import warn a lot
+SIZE = {**LAYER, "output_size": 16}
+CLOSE = 1e-4  # of log probabilities, for networks this small
+
+MODELS: dict[str, dict[str, Any]] = {
+    "conformer": {},
+    "conformer, macaron, six frames in one": {
+        "encoder_conf": {**SIZE, "input_layer": "conv2d6", "macaron_style": True, "rel_pos_type": "latest"}
+    },
+    "transformer": {"encoder": "transformer", "encoder_conf": {**SIZE, "input_layer": "conv2d"}},
+    "branchformer": {
+        "encoder": "branchformer",
+        "encoder_conf": {"output_size": 16, "attention_heads": 2, "cgmlp_linear_units": 32, "num_blocks": 1},
+    },
+    "e_branchformer": {
+        "encoder": "e_branchformer",
+        "encoder_conf": {**SIZE, "cgmlp_linear_units": 32, "use_ffn": True, "macaron_ffn": True},
+    },
+    "no normalisation": {"normalize": None},
+    "means and variances": {"normalize_conf": {"norm_means": True, "norm_vars": True}},
+    "short windows": {"frontend_conf": {"fs": "16k", "n_fft": 512, "hop_length": 128}},
+}
+
+
+@pytest.mark.parametrize("changes", MODELS.values(), ids=MODELS)
+def test_the_exported_networks_equal_espnet(changes: dict[str, Any], tmp_path: Path) -> None:
+    model, args = build_tiny_model(**changes)
+    export.export_model(model, args, tmp_path)
+    assert export.largest_difference(model, package.load(tmp_path, 1)) < CLOSE
+
+
+@pytest.mark.parametrize("changes", MODELS.values(), ids=MODELS)
+def test_so_do_they_in_torch(changes: dict[str, Any]) -> None:
+    model, args = build_tiny_model(**changes)
+    assert export.largest_difference(model, export.checked_torch_package(model, args, "cpu")) < CLOSE
+
+
+def test_global_statistics(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "s.npz", count=9, sum=rng.normal(-90, 5, 80), sum_square=rng.uniform(1e3, 2e3, 80))
+    changes = {"normalize": "global_mvn", "normalize_conf": {"stats_file": str(tmp_path / "s.npz")}}
+    model, args = build_tiny_model(**changes)
+    export.export_model(model, args, tmp_path)
+    assert export.largest_difference(model, package.load(tmp_path, 1)) < CLOSE
+
+
+UNSUPPORTED: dict[str, tuple[dict[str, Any], str]] = {
+    "decoder": ({"decoder": "rnn", "decoder_conf": {"num_layers": 1, "hidden_size": 8}}, "a RNNDecoder decoder"),
+    "conditioned on its CTC": (
+        {"encoder_conf": {**SIZE, "num_blocks": 2, "interctc_layer_idx": [1], "interctc_use_conditioning": True}},
+        "encoder",
+    ),
+    "tokens": ({"token_type": "phn"}, "tokens of type phn"),
+}
+
+
+@pytest.mark.parametrize("changes, reason", UNSUPPORTED.values(), ids=UNSUPPORTED)
+def test_what_it_does_not_know_is_said(changes: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    model, args = build_tiny_model(**changes) if "decoder" not in changes else rnn_model(changes)
+    export.export_model(model, args, tmp_path)
+    with pytest.raises(UnsupportedError, match=reason):
+        package.load(tmp_path, 1)
+    with pytest.raises(UnsupportedError, match=reason):
+        export.checked_torch_package(model, args, "cpu")
+
+
+def rnn_model(changes: dict[str, Any]) -> tuple[Any, Any]:
+    import argparse
+
+    from espnet2.tasks.asr import ASRTask
+
+    from tests.tiny_model import CONFIG
+
+    args = argparse.Namespace(**{**CONFIG, **changes})
+    return ASRTask.build_model(args).eval(), args
+
+
+def test_networks_that_turn_out_different_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, args = build_tiny_model()
+    monkeypatch.setattr(export, "largest_difference", lambda model, ready: float("nan"))
+    export.export_model(model, args, tmp_path)
+    with pytest.raises(UnsupportedError, match="differ"):
+        package.load(tmp_path, 1)
+
+
+def test_a_package_is_exported_once_and_by_one_of_several_workers(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    files = resolve(str(write_tiny_model(tmp_path / "tiny.zip")), tmp_path)
+    with ThreadPoolExecutor(3) as pool:
+        folders = set(pool.map(lambda _: export.ensure_exported(files, tmp_path), range(3)))
+    assert len(folders) == 1 and package.load(folders.pop(), 1).vocabulary.tokens[2] == "<space>"
+    assert len([path for path in (tmp_path / "onnx").iterdir() if path.is_dir()]) == 1
+
+
+def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:
+    files = resolve(str(write_tiny_model(tmp_path / "tiny.zip")), tmp_path)
+    files.asr_model_file.write_bytes(b"no weights")
+    with pytest.raises(ModelError, match=r"cannot be used: its files cannot be loaded \(\w+\)$"):
+        export.ensure_exported(files, tmp_path)
+    assert not [path for path in (tmp_path / "onnx").iterdir() if path.is_dir()]

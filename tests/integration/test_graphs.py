@@ -1,0 +1,51 @@
+"""The decoder one token at a time, with its cache, against the decoder on whole prefixes."""
+
+import numpy as np
+import pytest
+
+from recognizer.decoding.package import UnsupportedError
+from recognizer.decoding.rescoring import HIDDEN, attention_scores, no_cache
+from tests.tiny_model import LAYER, build_tiny_model
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+def test_steps_equal_the_whole() -> None:
+    from recognizer.decoding.export import checked_torch_package
+
+    ready = checked_torch_package(*build_tiny_model(), "cpu")
+    hidden, _ = ready.networks.encode(
+        ready.features(np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32))
+    )
+    memory = ready.networks.memory(hidden)
+    tokens = (5, 9, 9, 3)
+    (whole,) = attention_scores(ready.networks, memory, [tokens], ready.vocabulary.sos, ready.vocabulary.eos)
+    cache, single = no_cache(memory), []
+    for at, (token, following) in enumerate(
+        zip((ready.vocabulary.sos, *tokens), (*tokens, ready.vocabulary.eos), strict=True)
+    ):
+        mask = np.zeros((1, at + 1), np.float32)
+        scores, added = ready.networks.step(np.array([token]), np.array([at]), mask, memory, cache)
+        cache = [np.concatenate(pair, axis=1) for pair in zip(cache, added, strict=True)]
+        single.append(scores[0, following])
+    np.testing.assert_allclose(single, whole, atol=1e-4)
+
+
+def test_a_hidden_token_changes_nothing() -> None:
+    from recognizer.decoding.export import checked_torch_package
+
+    networks = checked_torch_package(*build_tiny_model(), "cpu").networks
+    memory = networks.memory(np.random.default_rng(0).normal(size=(9, 16)).astype(np.float32))
+    mask = np.array([[0, HIDDEN], [HIDDEN, 0]], np.float32)
+    both, _ = networks.step(np.array([29, 29]), np.array([0, 0]), mask, memory, no_cache(memory))
+    alone, _ = networks.step(np.array([29]), np.array([0]), mask[:1, :1], memory, no_cache(memory))
+    np.testing.assert_allclose(both, np.repeat(alone, 2, axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [{"concat_after": True}, {"normalize_before": False}])
+def test_a_decoder_built_otherwise_is_refused(change: dict[str, bool]) -> None:
+    from recognizer.decoding.graphs import StepGraph
+
+    model, _ = build_tiny_model(decoder_conf={**LAYER, **change})
+    with pytest.raises(UnsupportedError):
+        StepGraph(model.decoder)

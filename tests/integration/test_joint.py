@@ -1,0 +1,88 @@
+"""The exact search against ESPnet's BatchBeamSearch: the same tokens, the same scores."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recognizer.decoding.export import checked_torch_package
+from recognizer.decoding.joint import joint_search
+from recognizer.decoding.package import Package
+from recognizer.decoding.phrases import build
+from tests.tiny_model import TOKENS, build_tiny_model
+
+pytestmark = pytest.mark.filterwarnings("default")
+NOTHING = build([])
+CLOSE = 1e-4 * 10  # of scores that are sums of tens of float32 log probabilities
+
+
+@cache
+def model() -> tuple[Any, Package]:
+    asr, args = build_tiny_model()
+    return asr, checked_torch_package(asr, args, "cpu")
+
+
+def stock(hidden: Any, beam: int, weight: float, penalty: float, length: int) -> list[tuple[tuple[int, ...], float]]:
+    from espnet.nets.batch_beam_search import BatchBeamSearch
+    from espnet.nets.scorers.ctc import CTCPrefixScorer
+    from espnet.nets.scorers.length_bonus import LengthBonus
+
+    asr = model()[0]
+    scorers = {"decoder": asr.decoder, "ctc": CTCPrefixScorer(asr.ctc, asr.eos), "bonus": LengthBonus(len(TOKENS))}
+    search = BatchBeamSearch(
+        scorers, {"decoder": 1 - weight, "ctc": weight, "bonus": penalty}, beam, len(TOKENS), asr.sos, asr.eos,
+        pre_beam_score_key="full",
+    )  # fmt: skip
+    import torch
+
+    with torch.inference_mode():
+        found = search(torch.from_numpy(hidden), maxlenratio=float(-length) if length < len(hidden) else 0.0)
+    return [(tuple(t for t in h.yseq[1:].tolist() if t != asr.eos), float(h.score)) for h in found]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 1_000_000),
+    seconds=st.floats(0.15, 4.0),
+    beam=st.sampled_from([1, 2, 3, 5, 8]),
+    weight=st.sampled_from([0.1, 0.3, 0.5, 0.9]),
+    penalty=st.sampled_from([0.0, 0.4, -0.3]),
+    shortened=st.booleans(),
+)
+def test_equal_to_stock(seed: int, seconds: float, beam: int, weight: float, penalty: float, shortened: bool) -> None:
+    """Untrained networks hardly ever end by themselves, so that end detection and the cap both take part."""
+    _, ready = model()
+    rng = np.random.default_rng(seed)
+    loud = np.repeat(rng.uniform(0, 1, 1 + int(seconds * 20)), 800)[: int(seconds * 16_000)]
+    hidden, log_probs = ready.networks.encode(ready.features((loud * rng.normal(0, 0.1, len(loud))).astype(np.float32)))
+    length = max(1, len(hidden) // 3) if shortened else len(hidden)
+    ours = joint_search(
+        ready.networks, ready.vocabulary, hidden, log_probs, beam=beam, ctc_weight=weight, penalty=penalty,
+        max_tokens=length, phrases=NOTHING,
+    )  # fmt: skip
+    expected = stock(hidden, beam, weight, penalty, length)
+    tokens, score = expected[0]
+    assert ours[0].score == pytest.approx(score, abs=CLOSE)
+    same = {hypothesis: s for hypothesis, s in expected}
+    assert ours[0].tokens == tokens or abs(same[ours[0].tokens] - score) < CLOSE  # two may be equally good
+
+
+def test_a_phrase_leads_the_search() -> None:
+    _, ready = model()
+    hidden, log_probs = ready.networks.encode(
+        ready.features(np.random.default_rng(3).normal(0, 0.1, 32_000).astype(np.float32))
+    )
+
+    def best(phrases: Any) -> tuple[int, ...]:
+        return joint_search(
+            ready.networks, ready.vocabulary, hidden, log_probs, beam=5, ctc_weight=0.3, penalty=0.0,
+            max_tokens=12, phrases=phrases,
+        )[0].tokens  # fmt: skip
+
+    plain = best(NOTHING)
+    others = [token for token in range(3, 29) if token not in plain][:2]
+    assert best(build([(tuple(others), 500.0)])) != plain
+    assert best(build([(tuple(plain), 5.0)])) == plain

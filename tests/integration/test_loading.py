@@ -1,0 +1,81 @@
+"""Which engine a model gets: the fast one exported, the fast one in torch, or ESPnet's own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recognizer.base import ModelError, Options, Request
+from recognizer.loading import choose_device, load_engine
+from recognizer.models import ModelFiles, resolve
+from tests.tiny_model import CONFIG, write_tiny_model
+
+pytestmark = pytest.mark.filterwarnings("default")
+NOISE = Request(np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32), True, Options())
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
+    from recognizer.espnet import quicken_import
+
+    quicken_import()
+    folder = tmp_path_factory.mktemp("model")
+    return resolve(str(write_tiny_model(folder / "tiny.zip")), folder)
+
+
+@pytest.mark.parametrize("decoding", ["two_pass", "exact", "ctc"])
+def test_the_fast_search(files: ModelFiles, tmp_path: Path, decoding: str) -> None:
+    engine = load_engine(files, "cpu", decoding, 3, 1, tmp_path)
+    assert engine.search == f"{decoding} search, ONNX Runtime" and len(engine.transcribe([NOISE])) == 1
+
+
+def test_stock_when_asked_for(files: ModelFiles, tmp_path: Path) -> None:
+    engine = load_engine(files, "cpu", "stock", 3, 1, tmp_path)
+    assert engine.search == "stock search (DECODING is 'stock')" and not list(tmp_path.iterdir())
+
+
+def test_stock_for_a_model_of_another_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CONFIG, "decoder", "rnn")
+    monkeypatch.setitem(CONFIG, "decoder_conf", {"num_layers": 1, "hidden_size": 8})
+    rnn = resolve(str(write_tiny_model(tmp_path / "rnn.zip")), tmp_path)
+    engine = load_engine(rnn, "cpu", "two_pass", 3, 1, tmp_path)
+    assert engine.search == "stock search (the model has a RNNDecoder decoder)"
+    assert len(engine.transcribe([NOISE])) == 1
+
+
+def test_torch_when_the_export_failed(files: ModelFiles, tmp_path: Path) -> None:
+    from recognizer.decoding import package
+
+    folder = package.folder_for(files, tmp_path)
+    folder.mkdir(parents=True)
+    (folder / package.REFUSAL).write_text("an export that failed (ValueError)")
+    engine = load_engine(files, "cpu", "two_pass", 3, 1, tmp_path)
+    assert engine.search == "two_pass search, torch (an export that failed (ValueError))"
+    assert len(engine.transcribe([NOISE])) == 1
+
+
+def test_a_worker_of_an_exported_model_needs_no_torch(files: ModelFiles, tmp_path: Path) -> None:
+    load_engine(files, "cpu", "two_pass", 3, 1, tmp_path)
+    program = f"""
+import sys
+from pathlib import Path
+from recognizer.loading import load_engine
+from recognizer.models import ModelFiles
+files = ModelFiles("m", Path({str(files.asr_train_config)!r}), Path({str(files.asr_model_file)!r}))
+load_engine(files, "auto", "two_pass", 3, 1, Path({str(tmp_path)!r})).warm_up()
+assert not {{"torch", "espnet2"}} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_cuda_that_is_not_there_is_one_sentence() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    assert choose_device("auto") == "cpu"
+    with pytest.raises(ModelError, match="torch finds no CUDA device"):
+        choose_device("cuda")

@@ -1,0 +1,40 @@
+"""The tree of prefixes: every token must see its own history and nothing else."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recognizer.decoding.networks import Floats, Ids, Layers
+from recognizer.decoding.rescoring import attention_scores
+
+SOS = EOS = 7
+MEMORY = [np.zeros((1, 1, 3), np.float32), np.zeros((1, 3, 1), np.float32)]
+
+
+class Telling:
+    """ "Log probabilities" that spell which tokens were seen, in which places."""
+
+    def encode(self, features: Floats) -> tuple[Floats, Floats]:
+        raise AssertionError("nothing is encoded here")
+
+    def memory(self, hidden: Floats) -> Layers:
+        return MEMORY
+
+    def step(self, tokens: Ids, at: Ids, mask: Floats, memory: Layers, cache: Layers) -> tuple[Floats, Layers]:
+        seen = mask == 0
+        code = (seen * ((tokens + 1.0) * 10.0**-at)).sum(axis=1)
+        return (code[:, None] + np.arange(8) * 1000).astype(np.float32), []
+
+
+def alone(hypothesis: tuple[int, ...]) -> list[float]:
+    history = [SOS, *hypothesis]
+    codes = [
+        sum((token + 1) * 10.0**-place for place, token in enumerate(history[: n + 1])) for n in range(len(history))
+    ]
+    return [code + 1000 * token for code, token in zip(codes, [*hypothesis, EOS], strict=True)]
+
+
+@given(st.lists(st.lists(st.integers(1, 6), max_size=5).map(tuple), min_size=1, max_size=8))
+def test_a_list_scores_as_each_alone(hypotheses: list[tuple[int, ...]]) -> None:
+    for row, hypothesis in zip(attention_scores(Telling(), MEMORY, hypotheses, SOS, EOS), hypotheses, strict=True):
+        np.testing.assert_allclose(row, alone(hypothesis), rtol=1e-5)

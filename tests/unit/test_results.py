@@ -1,0 +1,87 @@
+"""Tokens to text, words, times and confidence."""
+
+import numpy as np
+import pytest
+
+from recognizer.decoding.package import Vocabulary
+from recognizer.decoding.results import Calibration, Texts, tidy
+
+ENGLISH = Vocabulary(("<blank>", "<unk>", "<space>", *"abcdefgo", "<sos/eos>"), "char", None, 0, 11, 11)
+JAPANESE = Vocabulary(("<blank>", "<unk>", *"今日は晴れ", "<sos/eos>"), "char", None, 0, 7, 7)
+PIECES = Vocabulary(("<blank>", "<unk>", "▁go", "▁b", "ed", "<sos/eos>"), "bpe", None, 0, 5, 5)
+WORDS = Vocabulary(("<blank>", "<unk>", "go", "bed", "<sos/eos>"), "word", None, 0, 4, 4)
+
+
+def spoken(vocabulary: Vocabulary, tokens: list[int], every: int = 2) -> np.ndarray:
+    """Log probabilities that are sure of one token each `every` frames."""
+    frames = np.full((every * len(tokens) + 1, len(vocabulary.tokens)), -9.0, np.float32)
+    frames[:, 0] = -0.1
+    for n, token in enumerate(tokens):
+        frames[every * n + 1] = -9.0
+        frames[every * n + 1, token] = -0.1
+    return frames
+
+
+@pytest.mark.parametrize(
+    "vocabulary, tokens, text, words",
+    [
+        (ENGLISH, [9, 10, 2, 4, 7, 6], "go bed", ["go", "bed"]),
+        (ENGLISH, [2, 9, 10, 2, 2, 1, 2], "go", ["go"]),
+        (JAPANESE, [2, 3, 4, 1, 5, 6], "今日は晴れ", ["今", "日", "は", "晴", "れ"]),
+        (PIECES, [2, 3, 4], "go bed", ["go", "bed"]),
+        (WORDS, [2, 1, 3], "go bed", ["go", "bed"]),
+    ],
+)
+def test_text_and_words(vocabulary: Vocabulary, tokens: list[int], text: str, words: list[str]) -> None:
+    texts = Texts(vocabulary)
+    log_probs = spoken(vocabulary, tokens)
+    found = texts.hypothesis(
+        tokens, np.full(len(tokens), -0.1, np.float32), log_probs, len(log_probs) * 100, words=True
+    )
+    assert found.text == text and [word.text for word in found.words] == words
+    times = [time for word in found.words for time in (word.start, word.end)]
+    assert times == sorted(times) and 0 <= times[0] and times[-1] <= len(log_probs) * 100
+    assert all(0 < word.confidence <= 1 for word in found.words) and 0 < found.confidence <= 1
+
+
+def test_words_are_where_they_were_said() -> None:
+    log_probs = spoken(ENGLISH, [9, 10, 2, 4, 7, 6])
+    found = Texts(ENGLISH).hypothesis(
+        [9, 10, 2, 4, 7, 6], np.zeros(6, np.float32), log_probs, len(log_probs) * 100, words=True
+    )
+    assert [(word.start, word.end) for word in found.words] == [(100, 400), (700, 1200)]
+
+
+@pytest.mark.parametrize(
+    "vocabulary, text, tokens",
+    [
+        (ENGLISH, "go bed", (9, 10, 2, 4, 7, 6)),
+        (ENGLISH, "GO", (9, 10)),
+        (ENGLISH, "zoo", None),
+        (ENGLISH, "", None),
+        (JAPANESE, "晴れ 今日", (5, 6, 2, 3)),
+        (WORDS, "go bed", (2, 3)),
+    ],
+)
+def test_a_phrase_is_spelled_in_the_tokens_of_the_model(
+    vocabulary: Vocabulary, text: str, tokens: tuple[int, ...] | None
+) -> None:
+    assert Texts(vocabulary).tokens(text) == tokens
+
+
+def test_calibration() -> None:
+    log_probs = spoken(ENGLISH, [9, 10])
+    steep = Calibration(word=(4.0, 1.0), utterance=(0.0, 0.0))
+    found = Texts(ENGLISH, steep).hypothesis([9, 10], np.full(2, -0.1, np.float32), log_probs, 500, words=True)
+    assert found.confidence == 0.5
+    assert found.words[0].confidence == pytest.approx(1 / (1 + np.exp(-0.6)))
+    plain = Texts(ENGLISH).hypothesis([9, 10], np.full(2, -0.1, np.float32), log_probs, 500, words=False)
+    assert plain.confidence == pytest.approx(np.exp(-0.1)) and plain.words == ()
+
+
+@pytest.mark.parametrize(
+    "text, tidied",
+    [("  a  b ", "a b"), ("今日 は", "今日は"), ("今日 is 晴れ", "今日is晴れ"), ("ＡＢ です", "ＡＢです")],
+)
+def test_spaces(text: str, tidied: str) -> None:
+    assert tidy(text) == tidied

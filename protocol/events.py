@@ -7,6 +7,7 @@ from audio import MAX_INPUT_RATE, MIN_INPUT_RATE, SAMPLE_RATE, Encoding, Samples
 
 MAX_ALTERNATIVES = 30
 MAX_PHRASES = 500
+UNSPACED_LANGUAGES = ("ja", "zh", "yue", "th", "lo", "km", "my")  # written without spaces between words
 MAX_OFFSET_MS = 30 * 24 * 3600 * 1000  # a stream of thirty days
 CloseCode = Literal[1000, 1008, 1009, 1011, 1012]
 
@@ -119,6 +120,11 @@ class Ready:
     model: str
     sample_rate: int
     features: tuple[str, ...]
+    separator: str = field(init=False)  # put between two finals, it makes them proper text
+
+    def __post_init__(self) -> None:
+        language = self.lang.split("-")[0].lower()
+        object.__setattr__(self, "separator", "" if language in UNSPACED_LANGUAGES else " ")
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,7 @@ class Result:
     start_ms: int
     end_ms: int
     alternatives: tuple[Alternative, ...]
+    stable: int = 0  # UTF-16 code units at the start of the first transcript that are not expected to change
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ class Answers:
         self._waiting: dict[int, Utterance] = {}  # by segment, oldest first
         self._answered: dict[int, ServerEvent] = {}  # decoded before an earlier segment was
         self._revisions: dict[int, int] = {}  # results made so far of a segment
+        self._drafts: dict[int, str] = {}  # the newest text of a segment
         self._complete = 0  # segments below this one are answered
 
     @property
@@ -43,7 +44,10 @@ class Answers:
         self._revisions[job.segment] = revision + 1
         best = transcript.hypotheses[: self._max_alternatives]
         start, end = (ms_of(self._offset + at) for at in (job.start, job.end))
-        return Result(job.segment, revision, final, start, end, tuple(self._alternative(job, h) for h in best))
+        alternatives = tuple(self._alternative(job, hypothesis) for hypothesis in best)
+        before, self._drafts[job.segment] = self._drafts.get(job.segment, ""), transcript.text
+        agreed = transcript.text if final else agreement(before, transcript.text)
+        return Result(job.segment, revision, final, start, end, alternatives, utf16_length(agreed))
 
     def _alternative(self, job: Utterance, hypothesis: Hypothesis) -> Alternative:
         begin = self._offset + job.start
@@ -60,6 +64,7 @@ class Answers:
             ready += self._with_interim(self._answered.pop(first.segment))
             del self._waiting[first.segment]
             self._revisions.pop(first.segment, None)
+            self._drafts.pop(first.segment, None)
             self._complete = first.segment + 1
         return ready
 
@@ -68,3 +73,18 @@ class Answers:
         if not (self._interim_results and isinstance(answer, Result) and answer.alternatives and not answer.revision):
             return [answer]
         return [replace(answer, final=False), replace(answer, revision=1)]
+
+
+def agreement(before: str, now: str) -> str:
+    """What two successive drafts have in common at their start: whole words, where words are separated."""
+    length = next(
+        (n for n, pair in enumerate(zip(before, now, strict=False)) if pair[0] != pair[1]), min(len(before), len(now))
+    )
+    if length < len(now) and " " in now and now[length] != " ":  # in the middle of a word
+        length = now.rfind(" ", 0, length) + 1
+    return now[:length].rstrip()
+
+
+def utf16_length(text: str) -> int:
+    """As JavaScript counts."""
+    return len(text.encode("utf-16-le")) // 2

@@ -16,7 +16,7 @@ from session.answers import Answers
 from vad.segmenter import Segmenter, SegmenterOptions, SegmentEvent, SpeechDropped, SpeechStarted
 
 PROGRESS_SAMPLES = SAMPLE_RATE  # a progress message about once a second of audio
-FEATURES = ("interim_results", "max_alternatives", "offset_ms")
+FEATURES = ("interim_results", "max_alternatives", "offset_ms", "words", "phrases")
 
 
 class State(Enum):

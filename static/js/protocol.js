@@ -1,10 +1,11 @@
 /**
  * The wire format of /ws, subprotocol speech.v1: pure encoding, decoding and types.
- * @typedef {{transcript: string, confidence: number}} Alternative
- * @typedef {{type: "ready", session: string, lang: string, model: string, sample_rate: number}} Ready
+ * @typedef {{text: string, start_ms: number, end_ms: number, confidence: number}} Word
+ * @typedef {{transcript: string, confidence: number, words: Word[]}} Alternative
+ * @typedef {{type: "ready", session: string, lang: string, model: string, sample_rate: number, separator: string}} Ready
  * @typedef {{type: "speech_start" | "speech_end", segment: number, at_ms: number}} Speech
  * @typedef {{type: "result", segment: number, revision: number, final: boolean, start_ms: number, end_ms: number,
- *   alternatives: Alternative[]}} Result
+ *   alternatives: Alternative[], stable: number}} Result
  * @typedef {{type: "progress", received_ms: number, settled_ms: number, lag_ms: number}} Progress
  * @typedef {{type: "failure", segment: number, code: string, message: string}} Failure
  * @typedef {{type: "error", code: string, message: string}} ServerError

@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 READY = {
     "type": "ready", "session": "s", "stream": "", "lang": "en", "model": "m",
-    "sample_rate": 16_000, "features": [],
+    "sample_rate": 16_000, "features": [], "separator": " ",
 }  # fmt: skip
 DONE = {"type": "done"}
 
@@ -43,7 +43,7 @@ def result(text: str, *, final: bool, segment: int = 0, start_ms: int = 500, end
     alternatives = [{"transcript": text, "confidence": 0.9, "words": []}] if text else []
     return {
         "type": "result", "segment": segment, "revision": int(final), "final": final,
-        "start_ms": start_ms, "end_ms": end_ms, "alternatives": alternatives,
+        "start_ms": start_ms, "end_ms": end_ms, "alternatives": alternatives, "stable": 0,
     }  # fmt: skip
 
 

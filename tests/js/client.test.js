@@ -22,7 +22,7 @@ const START = { kind: "start" };
 /** @type {Event} */
 const STOP = { kind: "stop" };
 /** @type {Event} */
-const READY = { kind: "message", message: { type: "ready", session: "s", lang: "en", model: "m", sample_rate: 16000 } };
+const READY = { kind: "message", message: { type: "ready", session: "s", lang: "en", model: "m", sample_rate: 16000, separator: " " } };
 /** @type {Event} */
 const HEARD = { kind: "heard" };
 /** @type {Event} */
@@ -35,8 +35,9 @@ function closed(code, reachable = false) {
 
 /** @param {string} text @param {boolean} final @returns {Event} */
 function result(text, final) {
-  const alternatives = text ? [{ transcript: text, confidence: 0.9 }] : [];
-  return { kind: "message", message: { type: "result", segment: 0, revision: 0, final, start_ms: 0, end_ms: 1, alternatives } };
+  const alternatives = text ? [{ transcript: text, confidence: 0.9, words: [] }] : [];
+  const times = { start_ms: 0, end_ms: 1, stable: 0 };
+  return { kind: "message", message: { type: "result", segment: 0, revision: 0, final, ...times, alternatives } };
 }
 
 test("a whole dictation", () => {

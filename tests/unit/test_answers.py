@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 
+import protocol.events as wire
 from audio import Draft, Utterance
 from protocol.events import Failure, Result
-from recognizer.base import Hypothesis, RecognizerError, Transcript
-from session.answers import Answers
+from recognizer.base import Hypothesis, RecognizerError, Transcript, Word
+from session.answers import Answers, agreement
 
 AUDIO = np.zeros(1_600, np.float32)
 
@@ -59,3 +61,36 @@ def test_answers_nobody_waits_for_are_dropped() -> None:
     answers.transcript(utterance, said("one"))
     assert answers.transcript(utterance, said("again")) == []
     assert answers.draft(Draft(0, 0, AUDIO), said("late")) == []
+
+
+@pytest.mark.parametrize(
+    "before, now, agreed",
+    [
+        ("", "one", ""),
+        ("one two", "one two three", "one two"),
+        ("one tw", "one two", "one"),
+        ("one two", "one to", "one"),
+        ("on", "one", "on"),  # no space yet: it may be a language without them
+        ("今日は", "今日は晴れ", "今日は"),
+        ("今日は雨", "今日は晴れ", "今日は"),
+    ],
+)
+def test_what_two_drafts_agree_on(before: str, now: str, agreed: str) -> None:
+    assert agreement(before, now) == agreed
+
+
+def test_the_stable_part_is_counted_as_javascript_counts() -> None:
+    answers, (utterance,) = make_answers(1)
+    draft = Draft(0, 0, AUDIO)
+    stable = [answers.draft(draft, said(text))[0].stable for text in ("𠮷", "𠮷野", "𠮷野家")]  # type: ignore[union-attr]
+    assert stable == [0, 2, 3]
+    (final,) = answers.transcript(utterance, said("𠮷野屋"))
+    assert isinstance(final, Result) and final.stable == 4
+
+
+def test_words_are_on_the_streams_clock() -> None:
+    answers, (_, second) = make_answers(2)
+    spoken = Transcript((Hypothesis("go", 0.5, (Word("go", 160, 1_600, 0.4),)),))
+    (draft,) = answers.draft(Draft(1, second.start, AUDIO), spoken)
+    assert isinstance(draft, Result)
+    assert draft.alternatives[0].words == (wire.Word("go", 2_010, 2_100, 0.4),)

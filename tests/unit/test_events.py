@@ -14,7 +14,8 @@ EXAMPLES = {str: "x", int: 1, bool: True, float: 0.5}
 def example(kind: type) -> object:
     values = {}
     for field in dataclasses.fields(kind):
-        values[field.name] = EXAMPLES.get(field.type, ())  # type: ignore[arg-type]
+        if field.init:
+            values[field.name] = EXAMPLES.get(field.type, ())  # type: ignore[arg-type]
     return kind(**values)
 
 
@@ -28,3 +29,8 @@ def test_every_server_event_is_json(kind: type) -> None:
 @pytest.mark.parametrize("kind", set(get_args(events.ClientEvent)) - {events.Audio})
 def test_every_command_can_be_sent_with_its_defaults(kind: type) -> None:
     assert native.decode(json.dumps({"type": kind.__name__.lower()}), "f32le") == kind()
+
+
+@pytest.mark.parametrize("lang, separator", [("ja-JP", ""), ("ja", ""), ("ZH-Hans", ""), ("en-US", " "), ("jam", " ")])
+def test_what_belongs_between_two_finals(lang: str, separator: str) -> None:
+    assert events.Ready("s", "s", lang, "m", 16_000, ()).separator == separator

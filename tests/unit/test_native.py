@@ -96,6 +96,7 @@ def test_events_are_json_with_a_type() -> None:
         "final": True,
         "start_ms": 0,
         "end_ms": 30,
+        "stable": 0,
         "alternatives": [
             {
                 "transcript": "はい",

@@ -22,18 +22,22 @@ from recognizer.decoding.joint import joint_search
 from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import build
 from recognizer.decoding.rescoring import attention_scores
+from recognizer.decoding.results import Texts
 from recognizer.espnet import load_stock_engine
-from recognizer.models import ModelFiles
-from training.data import read_audio
+from recognizer.models import ModelFiles, resolve
+from training.data import read_audio, recordings
+from training.evaluate import rate, word_errors
+from training.recipe import load_recipe
 
 CLIP = "jfk/jfk.flac"  # 11 s
 TOKENS_PER_SECOND = 6
 TOKENS = 3262  # of LaboroTV's model
-BEAM, CTC_WEIGHT, CTC_BEAM = 20, 0.5, 10
+BEAM, CTC_WEIGHT, CTC_BEAM = 20, 0.5, 20
 ROUNDS = 3
 THREADS = 2
 MODELS = {"laborotv": False, "reazonspeech": True}  # name -> macaron-style feed-forward
 Decode = Callable[[Samples], Sequence[int]]
+Limit = Callable[[Samples], int]
 
 
 def configuration(macaron: bool, statistics: Path) -> dict[str, Any]:
@@ -91,33 +95,39 @@ def make_model(macaron: bool, folder: Path, clip: Samples) -> ModelFiles:
 
 
 def length_of(audio: Samples) -> int:
+    """Tokens that a model of random weights shall say."""
     return round(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND)
 
 
-def stock(files: ModelFiles) -> Decode:
+def unlimited(audio: Samples) -> int:
+    """Models of real weights end by themselves."""
+    return 10_000
+
+
+def stock(files: ModelFiles, limit: Limit) -> Decode:
     import torch
 
     speech2text = load_stock_engine(files, "cpu", BEAM, THREADS, "benchmark")._speech2text
 
     def decode(audio: Samples) -> Sequence[int]:
         torch.set_num_threads(THREADS)
-        speech2text.maxlenratio = float(-length_of(audio))
+        speech2text.maxlenratio = float(-limit(audio)) if limit is length_of else 0.0
         with torch.inference_mode():
-            best: list[int] = speech2text(audio)[0][3].yseq[1:-1].tolist()
+            best: list[int] = speech2text(audio)[0][2]
         torch.set_num_threads(1)
         return best
 
     return decode
 
 
-def searches(ready: Package) -> dict[str, Decode]:
+def searches(ready: Package, weight: float, limit: Limit) -> dict[str, Decode]:
     vocabulary, networks, nothing = ready.vocabulary, ready.networks, build([])
 
     def exact(audio: Samples) -> Sequence[int]:
         hidden, log_probs = networks.encode(ready.features(audio))
         return joint_search(
-            networks, vocabulary, hidden, log_probs, beam=BEAM, ctc_weight=CTC_WEIGHT, penalty=0.0,
-            max_tokens=length_of(audio), phrases=nothing,
+            networks, vocabulary, hidden, log_probs, beam=BEAM, ctc_weight=weight, penalty=0.0,
+            max_tokens=limit(audio), phrases=nothing,
         )[0].tokens  # fmt: skip
 
     def two_pass(audio: Samples) -> Sequence[int]:
@@ -125,7 +135,7 @@ def searches(ready: Package) -> dict[str, Decode]:
         found = prefix_beam(log_probs, CTC_BEAM, vocabulary.blank, vocabulary.eos, nothing)
         memory = networks.memory(hidden)
         each = attention_scores(networks, memory, [t for t, _ in found], vocabulary.sos, vocabulary.eos)
-        totals = [CTC_WEIGHT * ctc + (1 - CTC_WEIGHT) * row.sum() for (_, ctc), row in zip(found, each, strict=True)]
+        totals = [weight * ctc + (1 - weight) * row.sum() for (_, ctc), row in zip(found, each, strict=True)]
         return found[int(np.argmax(totals))][0]
 
     def ctc(audio: Samples) -> Sequence[int]:
@@ -147,37 +157,60 @@ def measure(decode: Decode, clips: Sequence[Samples]) -> Measured:
     return Measured(time.perf_counter() - wall, time.process_time() - cpu, tokens)
 
 
-def table(name: str, ways: dict[str, Decode], clips: Sequence[Samples], what: str) -> None:
+def table(
+    ways: dict[str, Decode], clips: Sequence[Samples], what: str, errors: Callable[[list[list[int]]], str]
+) -> None:  # fmt: skip
     """The ways take turns; the median of each counts."""
-    for decode in list(ways.values())[1:]:
-        decode(clips[0])
+    for decode in ways.values():
+        decode(clips[0][:SAMPLE_RATE])
     rounds = [{way: measure(decode, clips) for way, decode in ways.items()} for _ in range(ROUNDS)]
     seconds = sum(len(clip) for clip in clips) / SAMPLE_RATE
-    base = None
-    for way in ways:
-        runs = sorted((one[way] for one in rounds), key=lambda run: run.wall)
-        middle = runs[len(runs) // 2]
-        base = base or middle
-        same = f"{sum(a == b for a, b in zip(middle.tokens, base.tokens, strict=True))}/{len(clips)}"
-        ratio = f"{base.wall / middle.wall:.1f}x | {base.cpu / middle.cpu:.1f}x"
-        count = sum(map(len, middle.tokens))
-        cells = f"{middle.wall:.3f} | {middle.cpu:.3f} | {middle.wall / seconds:.4f} | {ratio} | {count} | {same}"
-        print(f"| {name} | {what} | {way} | {cells} |", flush=True)
+    middle = {way: sorted((one[way] for one in rounds), key=lambda run: run.wall)[ROUNDS // 2] for way in ways}
+    base = middle["stock"]
+    for way, run in middle.items():
+        same = f"{sum(a == b for a, b in zip(run.tokens, base.tokens, strict=True))}/{len(clips)}"
+        ratio = f"{base.wall / run.wall:.1f}x | {base.cpu / run.cpu:.1f}x"
+        cells = f"{run.wall:.2f} | {run.cpu:.2f} | {run.wall / seconds:.4f} | {ratio} | {same} | {errors(run.tokens)}"
+        print(f"| {what} | {way} | {cells} |", flush=True)
+
+
+def random_weights(name: str) -> None:
+    clip = read_audio(CLIP)
+    with tempfile.TemporaryDirectory() as place:
+        files = make_model(MODELS[name], Path(place), clip)
+        ready = package.load(export.ensure_exported(files, Path(place)), THREADS)
+        ways = {"stock": stock(files, length_of), **searches(ready, CTC_WEIGHT, length_of)}
+        table(ways, [clip], f"{name}, one clip of 11 s", lambda tokens: "-")
+        table(ways, np.array_split(clip, 4), f"{name}, the same in 4", lambda tokens: "-")
+
+
+def bundled() -> None:
+    """Held-out AN4 speakers."""
+    recipe = load_recipe("en-small")
+    held_out = set(recipe.data["held_out_speakers"])
+    clips = [clip for clip in recordings(["an4"]) if clip.speaker in held_out]
+    files = resolve("bundled:en-small", Path("cache"))
+    ready = package.load(export.ensure_exported(files, Path("cache")), THREADS)
+    texts = Texts(ready.vocabulary)
+
+    def errors(tokens: list[list[int]]) -> str:
+        pairs = zip(tokens, clips, strict=True)
+        return f"{rate([word_errors(texts.text(row), clip.text) for row, clip in pairs]):.1f}"
+
+    ways = {
+        "stock": stock(files, unlimited),
+        **searches(ready, float(files.decoding["ctc_weight"]), unlimited),
+    }
+    table(ways, [clip.audio for clip in clips], f"en-small, {len(clips)} utterances", errors)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", default=list(MODELS), help=f"of {', '.join(MODELS)}")
-    clip = read_audio(CLIP)
-    print("| model | audio | search | wall s | CPU s | RTF | faster (wall) | (CPU) | tokens | clips as stock |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    parser.add_argument("models", nargs="*", default=["bundled", *MODELS], help=f"of bundled, {', '.join(MODELS)}")
+    print("| model and audio | search | wall s | CPU s | RTF | faster (wall) | (CPU) | same tokens | WER % |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name in parser.parse_args().models:
-        with tempfile.TemporaryDirectory() as place:
-            files = make_model(MODELS[name], Path(place), clip)
-            folder = export.ensure_exported(files, Path(place))
-            ways = {"stock, beam 20": stock(files), **searches(package.load(folder, THREADS))}
-            table(name, ways, [clip], "one clip of 11 s")
-            table(name, ways, np.array_split(clip, 4), "the same in 4")
+        bundled() if name == "bundled" else random_weights(name)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ class Settings:
     workers: int = conf_sample.WORKERS
     worker_threads: int = conf_sample.WORKER_THREADS
     decoding: str = conf_sample.DECODING
+    decoder_int8: bool = conf_sample.DECODER_INT8
     beam_size: int = conf_sample.BEAM_SIZE
     decode_timeout_s: float = conf_sample.DECODE_TIMEOUT_S
     max_waiting: int = conf_sample.MAX_WAITING

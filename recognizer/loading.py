@@ -1,6 +1,7 @@
 """Model files -> a loaded Engine. Called in a worker process; everything heavy is imported here."""
 
 import ctypes
+from dataclasses import dataclass
 from pathlib import Path
 
 from recognizer.base import Engine, ModelError
@@ -8,23 +9,32 @@ from recognizer.espnet import DEFAULT_CTC_WEIGHT, build_model, load_stock_engine
 from recognizer.models import ModelFiles
 
 
-def load_engine(
-    files: ModelFiles, device: str, decoding: str, beam_size: int, threads: int, cache_dir: Path
-) -> Engine:  # fmt: skip
-    """`decoding`: exact | two_pass | ctc | stock; a model that the fast search does not know gets stock. Raises
-    ModelError."""
-    chosen = choose_device(device)
-    if decoding == "stock":
-        return load_stock_engine(files, chosen, beam_size, threads, "DECODING is 'stock'")
+@dataclass(frozen=True)
+class EngineOptions:
+    """How a model is decoded; conf_sample.py explains each."""
+
+    device: str  # auto | cpu | cuda
+    decoding: str  # exact | two_pass | ctc | stock
+    beam_size: int
+    decoder_int8: bool
+    threads: int
+    cache_dir: Path
+
+
+def load_engine(files: ModelFiles, options: EngineOptions) -> Engine:
+    """A model that the fast search does not know gets ESPnet's own. Raises ModelError."""
+    device = choose_device(options.device)
+    if options.decoding == "stock":
+        return load_stock_engine(files, device, options.beam_size, options.threads, "DECODING is 'stock'")
     import numba
 
-    vars(numba.config)["CACHE_DIR"] = str(cache_dir.absolute() / "numba")  # the program's own folder may be read-only
+    vars(numba.config)["CACHE_DIR"] = str(options.cache_dir.absolute() / "numba")  # our own folder may be read-only
     from recognizer.decoding.package import UnsupportedError
 
     try:
-        return _load_fast_engine(files, chosen, decoding, beam_size, threads, cache_dir)
+        return _load_fast_engine(files, device, options)
     except UnsupportedError as error:
-        return load_stock_engine(files, chosen, beam_size, threads, f"the model has {error}")
+        return load_stock_engine(files, device, options.beam_size, options.threads, f"the model has {error}")
 
 
 def choose_device(wanted: str) -> str:
@@ -47,32 +57,26 @@ def _has_driver() -> bool:
     return True
 
 
-def _load_fast_engine(
-    files: ModelFiles, device: str, decoding: str, beam_size: int, threads: int, cache_dir: Path
-) -> Engine:  # fmt: skip
+def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) -> Engine:
     """Raises UnsupportedError."""
     from recognizer.decoding import export, package
     from recognizer.decoding.engine import FastEngine, Search
     from recognizer.decoding.results import Calibration
 
-    search = Search(
-        decoding,
-        beam_size,
-        float(files.decoding.get("ctc_weight", DEFAULT_CTC_WEIGHT)),
-        float(files.decoding.get("penalty", 0.0)),
-    )
+    weight, penalty = (float(files.decoding.get(k, v)) for k, v in (("ctc_weight", DEFAULT_CTC_WEIGHT), ("penalty", 0)))
+    search = Search(options.decoding, options.beam_size, weight, penalty)
     calibration = Calibration(**{k: tuple(v) for k, v in (files.decoding.get("confidence") or {}).items()})
+    refusal = "no ONNX Runtime for CUDA"
     if device == "cpu":
         try:
-            ready = package.load(export.ensure_exported(files, cache_dir), threads)
-            return FastEngine(ready, search, device, calibration, f"{decoding} search, ONNX Runtime")
+            folder = export.ensure_exported(files, options.cache_dir)
+            ready = package.load(folder, options.threads, int8=options.decoder_int8)
+            return FastEngine(ready, search, device, calibration, f"{options.decoding} search, ONNX Runtime")
         except package.UnsupportedError as error:
             refusal = str(error)
-    else:
-        refusal = "no ONNX Runtime for CUDA"
-    _set_threads(threads)
+    _set_threads(options.threads)
     ready = export.checked_torch_package(*build_model(files.asr_train_config, files.asr_model_file), device)
-    return FastEngine(ready, search, device, calibration, f"{decoding} search, torch ({refusal})")
+    return FastEngine(ready, search, device, calibration, f"{options.decoding} search, torch ({refusal})")
 
 
 def _set_threads(threads: int) -> None:

@@ -10,7 +10,7 @@ import editdistance
 import numpy as np
 
 from recognizer.base import Options, Request
-from recognizer.loading import load_engine
+from recognizer.loading import EngineOptions, load_engine
 from recognizer.models import resolve
 from training.data import Clip, hiss, manifest, normalise, read_audio, recordings
 from training.recipe import Recipe
@@ -55,7 +55,8 @@ def interval(counts: Sequence[Counts], rng: np.random.Generator) -> tuple[float,
 
 def evaluate(recipe: Recipe) -> None:
     files = resolve(f"bundled:{recipe.name}", Path("cache"))
-    engine = load_engine(files, "auto", "two_pass", recipe.pack["decoding"]["beam_size"], 2, Path("cache"))
+    options = EngineOptions("auto", "two_pass", recipe.pack["decoding"]["beam_size"], False, 2, Path("cache"))
+    engine = load_engine(files, options)
     rng = np.random.default_rng(0)
     print("| set | utterances | WER % | 95 % interval | WER % of drafts |\n|---|---|---|---|---|")
     for name, clips in evaluation_sets(recipe):

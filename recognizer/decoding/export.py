@@ -20,7 +20,7 @@ from audio import SAMPLE_RATE
 from recognizer.base import ModelError
 from recognizer.decoding import package
 from recognizer.decoding.features import Features
-from recognizer.decoding.networks import ENCODER, MEMORY, STEP, TorchNetworks
+from recognizer.decoding.networks import ENCODER, MEMORY, STEP, STEP_INT8, TorchNetworks, optimise
 from recognizer.decoding.package import Package, UnsupportedError, Vocabulary
 from recognizer.decoding.rescoring import attention_scores
 from recognizer.models import ModelFiles
@@ -161,6 +161,14 @@ def write_onnx(graphs: dict[str, Any], bins: int, folder: Path) -> None:
             )
 
 
+def quantise(folder: Path) -> None:
+    """Writes the decoder once more with weights of 8 bits; the encoder loses too much by it."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    source, target = folder / f"{STEP}.onnx", folder / f"{STEP_INT8}.onnx"
+    quantize_dynamic(str(source), str(target), weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gemm"])
+
+
 Axes = dict[str, dict[int, str]]
 
 
@@ -211,7 +219,11 @@ def export_model(model: Any, args: Any, folder: Path) -> None:
     try:
         features, vocabulary, graphs = features_of(model), vocabulary_of(model, args), graphs_of(model)
         package.save(folder, features, vocabulary)
-        write_onnx(graphs, features.filters.shape[1], folder)
+        with tempfile.TemporaryDirectory(dir=folder) as raw:
+            write_onnx(graphs, features.filters.shape[1], Path(raw))
+            quantise(Path(raw))
+            for path in Path(raw).glob("*.onnx"):
+                optimise(path, folder / path.name)
         check(model, package.load(folder, threads=1))
     except Exception as error:  # the exporter and ESPnet raise of all kinds; the stock search is left
         reason = (

@@ -12,6 +12,7 @@ Ids = NDArray[np.int64]
 Layers = list[Floats]  # keys of each layer of the decoder, then values of each layer
 
 ENCODER, MEMORY, STEP = "encoder", "memory", "step"  # the exported files, without their suffix
+STEP_INT8 = "step-int8"  # the same with weights of 8 bits
 
 
 class Networks(Protocol):
@@ -31,12 +32,11 @@ class Networks(Protocol):
 
 
 class OnnxNetworks:
-    """The exported files of a folder. Weights are mapped from disk, so that workers share them."""
+    """The exported files of a folder. Weights are mapped from disk as they are used, so that workers share them."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
-        self._encoder, self._memory, self._step = (
-            _session(folder / f"{name}.onnx", threads) for name in (ENCODER, MEMORY, STEP)
-        )
+    def __init__(self, folder: Path, threads: int, *, int8: bool = False) -> None:
+        names = (ENCODER, MEMORY, STEP_INT8 if int8 else STEP)
+        self._encoder, self._memory, self._step = (_session(folder / f"{name}.onnx", threads) for name in names)
         self._step_inputs = [each.name for each in self._step.get_inputs()]
 
     def encode(self, features: Floats) -> tuple[Floats, Floats]:
@@ -78,11 +78,26 @@ class TorchNetworks:
             return [output.float().cpu().numpy() for output in outputs]
 
 
+def optimise(source: Path, target: Path) -> None:
+    """Saves a network as ONNX Runtime runs it on this processor, weights packed, so that starting means mapping."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # it warns that the file is for this processor: the folder's name holds which
+    options.optimized_model_filepath = str(target)
+    prefix = "session.optimized_model_external_initializers_"
+    options.add_session_config_entry(f"{prefix}file_name", f"{target.stem}.bin")
+    options.add_session_config_entry(f"{prefix}min_size_in_bytes", "1024")
+    options.add_session_config_entry("session.save_external_prepacked_constant_initializers", "1")
+    onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+
+
 def _session(path: Path, threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # `optimise` did it
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning steals the other worker's core
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

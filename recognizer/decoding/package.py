@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import platform
 from dataclasses import asdict, dataclass, fields
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +45,17 @@ class Package:
 def folder_for(files: ModelFiles, cache_dir: Path) -> Path:
     """Where the export of exactly these files belongs."""
     weights = files.asr_model_file.stat()
-    identity = f"{files.asr_model_file} {weights.st_size} {weights.st_mtime_ns} {VERSION}"
+    identity = f"{files.asr_model_file} {weights.st_size} {weights.st_mtime_ns} {VERSION} {_processor()}"
     digest = hashlib.sha256(identity.encode() + files.asr_train_config.read_bytes()).hexdigest()[:12]
     return cache_dir.absolute() / "onnx" / digest
+
+
+def _processor() -> str:
+    """What the packed weights depend on."""
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{platform.machine()} {metadata.version('onnxruntime')} {flags}"
 
 
 def save(folder: Path, features: Features, vocabulary: Vocabulary) -> None:
@@ -53,7 +63,7 @@ def save(folder: Path, features: Features, vocabulary: Vocabulary) -> None:
     (folder / VOCABULARY).write_text(json.dumps(asdict(vocabulary), ensure_ascii=False), encoding="utf-8")
 
 
-def load(folder: Path, threads: int) -> Package:
+def load(folder: Path, threads: int, *, int8: bool = False) -> Package:
     """Raises UnsupportedError when the export found that the model is of another kind."""
     if (folder / REFUSAL).exists():
         raise UnsupportedError((folder / REFUSAL).read_text(encoding="utf-8"))
@@ -62,4 +72,4 @@ def load(folder: Path, threads: int) -> Package:
     features = Features(**{name: value if value.ndim else value.item() for name, value in arrays.items()})
     known = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
     vocabulary = Vocabulary(**{**known, "tokens": tuple(known["tokens"])})
-    return Package(OnnxNetworks(folder, threads), features, vocabulary)
+    return Package(OnnxNetworks(folder, threads, int8=int8), features, vocabulary)

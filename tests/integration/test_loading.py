@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 from recognizer.base import ModelError, Options, Request
-from recognizer.loading import choose_device, load_engine
+from recognizer.loading import EngineOptions, choose_device, load_engine
 from recognizer.models import ModelFiles, resolve
 from tests.tiny_model import CONFIG, write_tiny_model
 
 pytestmark = pytest.mark.filterwarnings("default")
 NOISE = Request(np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32), True, Options())
+
+
+def options(cache_dir: Path, decoding: str, *, int8: bool = False) -> EngineOptions:
+    return EngineOptions("cpu", decoding, 3, int8, 1, cache_dir)
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +31,20 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
 
 @pytest.mark.parametrize("decoding", ["two_pass", "exact", "ctc"])
 def test_the_fast_search(files: ModelFiles, tmp_path: Path, decoding: str) -> None:
-    engine = load_engine(files, "cpu", decoding, 3, 1, tmp_path)
+    engine = load_engine(files, options(tmp_path, decoding))
     assert engine.search == f"{decoding} search, ONNX Runtime" and len(engine.transcribe([NOISE])) == 1
 
 
+def test_a_decoder_of_8_bits(files: ModelFiles, tmp_path: Path) -> None:
+    plain, small = (load_engine(files, options(tmp_path, "exact", int8=int8)) for int8 in (False, True))
+    for engine in (plain, small):
+        assert engine.transcribe([NOISE])[0].text
+    sizes = [next((tmp_path / "onnx").glob(f"*/{name}.bin")).stat().st_size for name in ("step-int8", "step")]
+    assert sizes[0] < sizes[1]
+
+
 def test_stock_when_asked_for(files: ModelFiles, tmp_path: Path) -> None:
-    engine = load_engine(files, "cpu", "stock", 3, 1, tmp_path)
+    engine = load_engine(files, options(tmp_path, "stock"))
     assert engine.search == "stock search (DECODING is 'stock')" and not list(tmp_path.iterdir())
 
 
@@ -40,7 +52,7 @@ def test_stock_for_a_model_of_another_kind(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(CONFIG, "decoder", "rnn")
     monkeypatch.setitem(CONFIG, "decoder_conf", {"num_layers": 1, "hidden_size": 8})
     rnn = resolve(str(write_tiny_model(tmp_path / "rnn.zip")), tmp_path)
-    engine = load_engine(rnn, "cpu", "two_pass", 3, 1, tmp_path)
+    engine = load_engine(rnn, options(tmp_path, "two_pass"))
     assert engine.search == "stock search (the model has a RNNDecoder decoder)"
     assert len(engine.transcribe([NOISE])) == 1
 
@@ -51,20 +63,20 @@ def test_torch_when_the_export_failed(files: ModelFiles, tmp_path: Path) -> None
     folder = package.folder_for(files, tmp_path)
     folder.mkdir(parents=True)
     (folder / package.REFUSAL).write_text("an export that failed (ValueError)")
-    engine = load_engine(files, "cpu", "two_pass", 3, 1, tmp_path)
+    engine = load_engine(files, options(tmp_path, "two_pass"))
     assert engine.search == "two_pass search, torch (an export that failed (ValueError))"
     assert len(engine.transcribe([NOISE])) == 1
 
 
 def test_a_worker_of_an_exported_model_needs_no_torch(files: ModelFiles, tmp_path: Path) -> None:
-    load_engine(files, "cpu", "two_pass", 3, 1, tmp_path)
+    load_engine(files, options(tmp_path, "two_pass"))
     program = f"""
 import sys
 from pathlib import Path
-from recognizer.loading import load_engine
+from recognizer.loading import EngineOptions, load_engine
 from recognizer.models import ModelFiles
 files = ModelFiles("m", Path({str(files.asr_train_config)!r}), Path({str(files.asr_model_file)!r}))
-load_engine(files, "auto", "two_pass", 3, 1, Path({str(tmp_path)!r})).warm_up()
+load_engine(files, EngineOptions("auto", "two_pass", 3, False, 1, Path({str(tmp_path)!r}))).warm_up()
 assert not {{"torch", "espnet2"}} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)

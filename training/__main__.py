@@ -1,10 +1,10 @@
-"""`python -m training STAGE RECIPE`: data, train, evaluate or pack."""
+"""`python -m training STAGE RECIPE`: data, train, pack, calibrate or evaluate."""
 
 import argparse
 
 from training.recipe import load_recipe
 
-STAGES = ("data", "train", "evaluate", "pack")
+STAGES = ("data", "train", "pack", "calibrate", "evaluate")
 
 
 def main() -> None:
@@ -30,6 +30,10 @@ def main() -> None:
             from training.pack import pack
 
             pack(recipe)
+        case "calibrate":
+            from training.calibrate import calibrate
+
+            calibrate(recipe)
 
 
 if __name__ == "__main__":

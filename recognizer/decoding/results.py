@@ -126,5 +126,5 @@ def _confidence(mean: float, line: tuple[float, float] | None) -> float:
     if line is None:
         value = math.exp(min(0.0, mean))
     else:
-        value = 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, line[0] * mean + line[1]))))
+        value = 1.0 / (1.0 + math.exp(-line[0] * max(mean, math.log(LEAST_CONFIDENCE)) - line[1]))
     return min(1.0, max(LEAST_CONFIDENCE, value))

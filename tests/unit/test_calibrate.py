@@ -1,0 +1,58 @@
+"""Confidence: which words count as right, and whether the fitted line says how often."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from recognizer.base import Hypothesis, Word
+from training.calibrate import Judged, calibrated, calibration_error, fit, halves, judge, write_lines
+
+
+def sure(count: int, seed: int = 0) -> list[Judged]:
+    """An engine that is right as often as its confidence cubed."""
+    rng = np.random.default_rng(seed)
+    confidences = rng.uniform(0.05, 1, count)
+    return [Judged(float(c), bool(rng.random() < c**3)) for c in confidences]
+
+
+def test_words_are_right_where_they_stand_in_order() -> None:
+    words = tuple(Word(text, 0, 1, 0.5) for text in "one two four three".split())
+    judged = judge(Hypothesis("one two four three", 0.5, words), "one two three")
+    assert [one.right for one in judged] == [True, True, False, True]
+
+
+def test_calibration_finds_the_line_and_removes_the_error() -> None:
+    judged = sure(4_000)
+    assert calibration_error(judged) > 0.15
+    assert calibration_error(halves(judged)) < 0.06
+    slope, _ = fit(judged)
+    assert slope > 1
+    order = sorted(judged, key=lambda one: one.confidence)
+    moved = [calibrated(one, fit(judged)).confidence for one in order]
+    assert moved == sorted(moved) and 0 < moved[0] and moved[-1] < 1
+
+
+def test_one_class_alone_is_not_certain() -> None:
+    line = fit([Judged(0.5, True)] * 8)
+    assert 0.5 < calibrated(Judged(0.5, True), line).confidence < 1
+
+
+@pytest.mark.parametrize("right, error", [(0.9, 0.0), (0.4, 0.5)])
+def test_the_expected_calibration_error(right: float, error: float) -> None:
+    judged = [Judged(0.9, n < 10 * right) for n in range(10)]
+    assert calibration_error(judged) == pytest.approx(error)
+
+
+def test_the_lines_go_into_the_package(tmp_path: Path) -> None:
+    path = tmp_path / "m.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("meta.yaml", yaml.safe_dump({"decoding": {"ctc_weight": 0.4}}))
+        archive.writestr("exp/model.pth", b"weights")
+    write_lines(path, {"word": [2.0, 1.0]})
+    with zipfile.ZipFile(path) as archive:
+        meta = yaml.safe_load(archive.read("meta.yaml"))
+        assert archive.read("exp/model.pth") == b"weights"
+    assert meta == {"decoding": {"ctc_weight": 0.4, "confidence": {"word": [2.0, 1.0]}}}

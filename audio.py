@@ -33,6 +33,8 @@ class Utterance:
 class Draft(Utterance):
     """The part heard so far of an utterance that goes on."""
 
+    complete: bool = False  # a pause began: if it lasts, the utterance will be exactly this
+
 
 def samples_of(ms: int) -> int:
     return ms * SAMPLE_RATE // 1000

@@ -79,8 +79,14 @@ class Service:
             await backend.close()
         await self.scorer.close()
 
+    @property
+    def full(self) -> bool:
+        """No stream more: too many, or the recogniser is behind."""
+        late = any(backend.late for backend in (self.backends or {}).values())
+        return not self.ready or late or len(self.connections) >= self.settings.max_streams
+
     async def connect(self, websocket: WebSocket) -> None:
-        if not self.ready or len(self.connections) >= self.settings.max_streams:
+        if self.full:
             refusal = PlainTextResponse("too busy, try again", 503, headers={"Retry-After": str(RETRY_AFTER_S)})
             await websocket.send_denial_response(refusal)
             return

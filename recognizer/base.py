@@ -65,7 +65,7 @@ class Request:
     """One decoding as it travels to an engine."""
 
     audio: Samples
-    final: bool
+    final: bool  # searched with all there is; else what is quick
     options: Options
 
 
@@ -88,6 +88,11 @@ class Backend(Protocol):
 
     @property
     def search(self) -> str: ...
+
+    @property
+    def late(self) -> bool:
+        """Whether more is asked than can be done; no new stream should come then."""
+        ...
 
     async def start(self) -> None: ...
 

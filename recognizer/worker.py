@@ -20,6 +20,8 @@ log = logging.getLogger("speech.recognizer")
 MAX_TRIES = 2  # a job that kills two workers is given up
 MAX_START_FAILURES = 3  # in a row; then the model is at fault
 MAX_BACKOFF_S = 30.0
+DRAFT_PATIENCE_S = 0.3  # a draft that waited longer is stale: the next one knows more
+LATE_S = 2.0  # an utterance that waits longer means that no new stream should come
 
 
 @dataclass(eq=False)
@@ -27,6 +29,7 @@ class _Job:
     request: Request
     done: asyncio.Future[Transcript]
     queued_at: float  # monotonic seconds
+    final: bool  # of an utterance, not of a draft
     tries: int = 0
 
 
@@ -42,8 +45,8 @@ class LocalBackend:
         self._children = [Child(make_engine) for _ in range(workers)]
         self._tasks: list[asyncio.Task[None]] = []
         self._finals: deque[_Job] = deque()
-        self._drafts: deque[_Job] = deque()  # never more than there are idle workers
-        self._idle = 0
+        self._drafts: deque[_Job] = deque()  # at most one of each session
+        self.drafts_dropped = 0  # since the start, because they became stale before a worker was free
         self._work = asyncio.Condition()
 
     @property
@@ -55,6 +58,11 @@ class LocalBackend:
     def ready(self) -> bool:
         """Started, not closed, and at least one worker lives."""
         return bool(self._tasks and self.pids)
+
+    @property
+    def late(self) -> bool:
+        """More is asked than the workers can do: an utterance has been waiting for seconds."""
+        return bool(self._finals) and time.monotonic() - self._finals[0].queued_at > LATE_S
 
     @property
     def device(self) -> str:
@@ -85,10 +93,9 @@ class LocalBackend:
             raise _closed()
         if final and len(self._finals) >= self._max_waiting:
             raise RecognizerError("overloaded", f"{self._max_waiting} utterances are waiting already")
-        if not final and (len(self._drafts) >= self._idle or self._finals):
-            raise RecognizerError("overloaded", "no worker is free for a draft")
         done: asyncio.Future[Transcript] = asyncio.get_running_loop().create_future()
-        waiting = _Job(Request(job.audio, final, options), done, time.monotonic())
+        request = Request(job.audio, not isinstance(job, Draft) or job.complete, options)
+        waiting = _Job(request, done, time.monotonic(), final)
         queue = self._finals if final else self._drafts
         queue.append(waiting)
         try:
@@ -139,18 +146,19 @@ class LocalBackend:
 
     async def _next(self) -> _Job:
         async with self._work:
-            self._idle += 1
-            try:
-                await self._work.wait_for(self._discard_cancelled)
-            finally:
-                self._idle -= 1
+            await self._work.wait_for(self._has_job)
             return self._finals.popleft() if self._finals else self._drafts.popleft()
 
-    def _discard_cancelled(self) -> bool:
-        """Drops the jobs of clients that went away; true when one is left."""
-        for queue in (self._finals, self._drafts):
-            while queue and queue[0].done.done():
-                queue.popleft()
+    def _has_job(self) -> bool:
+        """Drops the jobs of clients that went away, and drafts that are stale; true when one is left."""
+        while self._finals and self._finals[0].done.done():
+            self._finals.popleft()
+        stale = time.monotonic() - DRAFT_PATIENCE_S
+        while self._drafts and (self._drafts[0].done.done() or self._drafts[0].queued_at < stale):
+            job = self._drafts.popleft()
+            if not job.done.done():
+                self.drafts_dropped += 1
+                job.done.set_exception(RecognizerError("overloaded", "no worker was free for a draft"))
         return bool(self._finals or self._drafts)
 
     async def _decode(self, child: Child, job: _Job) -> None:
@@ -163,7 +171,7 @@ class LocalBackend:
             log.error("the engine failed on %.1f s of audio:\n%s", _seconds(job), answer)
             job.done.set_exception(RecognizerError("recognizer_failed", "the recogniser failed on this utterance"))
             return
-        if job.request.final:
+        if job.final:
             waited, took = began - job.queued_at, time.monotonic() - began
             log.info("utterance of %.2f s: decoded in %.3f s, queued %.3f s", _seconds(job), took, waited)
             log.debug("text: %s", answer.text)
@@ -176,14 +184,14 @@ class LocalBackend:
         job.tries += 1
         if job.done.done():
             return
-        if job.tries < MAX_TRIES and job.request.final:
+        if job.tries < MAX_TRIES and job.final:
             self._put_back(job)
             return
         code = "timeout" if hung else "recognizer_failed"
         job.done.set_exception(RecognizerError(code, "the recogniser could not decode this utterance"))
 
     def _put_back(self, job: _Job) -> None:
-        (self._finals if job.request.final else self._drafts).appendleft(job)
+        (self._finals if job.final else self._drafts).appendleft(job)
 
     async def _wake_one(self) -> None:
         async with self._work:

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Mapping
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from audio import Draft, Utterance
+from audio import SAMPLE_RATE, Draft, Utterance
 from protocol import native, plain
 from protocol.events import ClientEvent, CloseCode, Error, ProtocolError, ServerEvent, Start
-from recognizer.base import Backend, RecognizerError
+from recognizer.base import Backend, RecognizerError, Transcript
 from session.jobs import Jobs
 from session.recorder import Recorder
 from session.session import Session, State
@@ -38,6 +38,7 @@ class Handler:
         self._json = native.SUBPROTOCOL in websocket.scope["subprotocols"]
         self._vad = VadState()
         self._jobs = Jobs()
+        self._early: tuple[object, Transcript] | None = None  # the newest complete draft
         self._changed = asyncio.Event()  # the session has events to send, or closed
         self._lock = asyncio.Lock()  # the session hears one message at a time
         self._close: tuple[CloseCode, str] = (NORMAL, "")
@@ -53,7 +54,7 @@ class Handler:
                     task.cancel()
         finally:
             self._session.receive_disconnect()
-            log.info("session %s closed after %.1f s of audio", self._session.id, self._session.received / 16_000)
+            log.info("session %s closed after %.1f s of audio", self._session.id, self._session.received / SAMPLE_RATE)
 
     async def drain(self) -> None:
         """The server is about to stop: what was heard is decoded, then the socket closes with 1012."""
@@ -95,13 +96,42 @@ class Handler:
         while True:
             job = await self._jobs.get()
             try:
-                transcript = await self._backends[self._session.lang].transcribe(job, self._session.options)
+                transcript = await self._transcribe(job)
             except RecognizerError as error:
                 self._session.receive_failure(job, error)
             else:
                 self._session.receive_transcript(job, transcript)
                 await self._save(job, transcript.text)
             self._changed.set()
+
+    async def _transcribe(self, job: Utterance) -> Transcript:
+        """An utterance that was decoded while its pause was waited for is not decoded again."""
+        options = self._session.options
+        what = (job.start, len(job.audio), options)
+        if self._early is not None and self._early[0] == what:
+            seconds, transcript = len(job.audio) / SAMPLE_RATE, self._early[1]
+            log.info("utterance of %.2f s: decoded in %.3f s, while it paused", seconds, transcript.decode_seconds)
+            return transcript
+        asking = asyncio.ensure_future(self._backends[self._session.lang].transcribe(job, options))
+        try:
+            if isinstance(job, Draft) and not job.complete:
+                await self._unless_final(asking)
+            transcript = await asking
+        finally:
+            asking.cancel()
+        if isinstance(job, Draft) and job.complete:
+            self._early = (what, transcript)
+        return transcript
+
+    async def _unless_final(self, asking: asyncio.Future[Transcript]) -> None:
+        """Gives a draft up when a final comes: it should not wait for it."""
+        final = asyncio.ensure_future(self._jobs.final_waits())
+        try:
+            await asyncio.wait((asking, final), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            final.cancel()
+        if not asking.done():
+            raise RecognizerError("overloaded", "its final came first")
 
     async def _save(self, job: Utterance, text: str) -> None:
         if self._recorder is not None and not isinstance(job, Draft):

@@ -26,6 +26,11 @@ class Jobs:
                 self._draft = None  # it was a draft of this utterance
             self._changed.notify_all()
 
+    async def final_waits(self) -> None:
+        """Returns when there is a final to get."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._finals)
+
     async def get(self) -> Utterance:
         async with self._changed:
             await self._changed.wait_for(lambda: self._finals or self._draft)

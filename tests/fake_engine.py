@@ -94,11 +94,14 @@ class FakeBackend:
 
     device = "cpu"
     search = "marks in the audio"
+    late = False
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
         self.gate.set()
         self.active = 0
+        self.jobs = list[Utterance]()
+        self.hold_drafts = False
 
     async def start(self) -> None:
         pass
@@ -108,8 +111,11 @@ class FakeBackend:
 
     async def transcribe(self, job: Utterance, options: Options) -> Transcript:
         self.active += 1
+        self.jobs.append(job)
         try:
-            if not isinstance(job, Draft):
+            if self.hold_drafts and isinstance(job, Draft):
+                await asyncio.Event().wait()
+            if not isinstance(job, Draft) or job.complete:
                 await self.gate.wait()
             (transcript,) = FakeEngine().transcribe([Request(job.audio, True, options)])
             return transcript

@@ -142,10 +142,12 @@ class Segmenter:
 
     def _draft(self, silence: int) -> list[SegmentEvent]:
         period = max(self._draft_interval, int(len(self._held) * DRAFT_GROWTH))
-        if not self._announced or silence or len(self._held) - max(self._drafted, self._first) < period:
+        complete = silence == self._pad and silence > 0
+        due = not silence and len(self._held) - max(self._drafted, self._first) >= period
+        if not self._announced or not (complete or due):
             return []
         self._drafted = len(self._held)
-        return [Draft(self._next_segment, self._start(), np.concatenate(self._held))]
+        return [Draft(self._next_segment, self._start(), np.concatenate(self._held), complete)]
 
     def _quietest_cut(self) -> int:
         """The frame after which a too long segment is cut: the least speech-like of its last two seconds."""

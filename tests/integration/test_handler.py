@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from websockets.asyncio.client import connect
 
+from audio import Draft
 from tests.fake_engine import spoken
 from tests.live_server import SILENCE, LiveServer, dictate, finals, live_server
 
@@ -99,3 +100,25 @@ def test_a_message_over_the_limit_closes_with_1009(server: LiveServer) -> None:
             assert socket.close_code == 1009
 
     asyncio.run(main())
+
+
+def test_an_utterance_is_decoded_while_its_pause_lasts_and_not_again(server: LiveServer) -> None:
+    server.backend.jobs.clear()
+    heard = asyncio.run(dictate(server.url, SILENCE, spoken(1, 2, 3), SILENCE, interim_results=True))
+    assert finals(heard) == ["w1 w2 w3"]
+    assert [isinstance(job, Draft) and job.complete for job in server.backend.jobs].count(True) == 1
+    assert all(isinstance(job, Draft) for job in server.backend.jobs)
+
+
+def test_without_interim_results_only_utterances_are_decoded(server: LiveServer) -> None:
+    server.backend.jobs.clear()
+    heard = asyncio.run(dictate(server.url, SILENCE, spoken(1, 2, 3), SILENCE))
+    assert finals(heard) == ["w1 w2 w3"] and len(server.backend.jobs) == 1
+
+
+def test_a_final_does_not_wait_for_its_draft() -> None:
+    """A draft of the same speech hangs: the final, stopped by hand without a pause, comes all the same."""
+    with live_server() as server:
+        server.backend.hold_drafts = True
+        heard = asyncio.run(dictate(server.url, SILENCE, spoken(1, 2, 3), interim_results=True))
+        assert finals(heard) == ["w1 w2 w3"] and server.backend.active == 0

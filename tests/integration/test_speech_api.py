@@ -43,3 +43,19 @@ def test_one_stream_too_many_is_answered_503() -> None:
     with live_server(max_streams=1) as server:
         response = asyncio.run(main(server.url))
     assert response.status_code == 503 and response.headers["Retry-After"] == "5"
+
+
+def test_no_new_stream_while_the_recogniser_is_behind() -> None:
+    async def main(server: LiveServer) -> None:
+        async with connect(server.url) as first:
+            server.backend.late = True
+            with pytest.raises(InvalidStatus) as error:
+                await connect(server.url)
+            assert error.value.response.status_code == 503
+            await first.ping()  # who was let in stays
+            server.backend.late = False
+            async with connect(server.url):
+                pass
+
+    with live_server() as server:
+        asyncio.run(main(server))

@@ -159,17 +159,46 @@ def test_too_many_waiting_utterances_are_refused() -> None:
     run(scenario, max_waiting=4)
 
 
-def test_a_draft_never_waits_behind_finals() -> None:
+def test_finals_go_before_drafts() -> None:
     async def scenario(backend: LocalBackend) -> None:
-        await asyncio.sleep(0)
-        assert (await backend.transcribe(Draft(0, 0, spoken(5)), Options())).text == "w5"
-        final = asyncio.ensure_future(say(backend, 1))
-        await asyncio.sleep(0)
-        with pytest.raises(RecognizerError):
-            await backend.transcribe(Draft(0, 0, spoken(5)), Options())
-        await final
+        order = list[str]()
+
+        async def note(job: Awaitable[Transcript]) -> None:
+            order.append((await job).text)
+
+        draft = backend.transcribe(Draft(0, 0, spoken(5)), Options())
+        await asyncio.gather(note(say(backend, 1)), note(draft), note(say(backend, 2)), note(say(backend, 3)))
+        assert order == ["w1", "w2", "w3", "w5"] and backend.drafts_dropped == 0
 
     run(scenario)
+
+
+def test_a_draft_that_waited_too_long_is_dropped_and_counted(tmp_path: Path) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        running = asyncio.ensure_future(say(backend, HANG))
+        await asyncio.to_thread(wait_for, tmp_path / "hung")
+        with pytest.raises(RecognizerError) as error:
+            await backend.transcribe(Draft(0, 0, spoken(5)), Options())
+        assert error.value.code == "overloaded" and backend.drafts_dropped == 1
+        assert (await running).text == f"w{HANG}"
+
+    run(scenario, partial(FakeEngine, tmp_path), timeout_s=1.0)
+
+
+def test_a_backend_whose_utterances_wait_for_seconds_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr("recognizer.worker.LATE_S", 0.05)
+
+    async def scenario(backend: LocalBackend) -> None:
+        jobs = [asyncio.ensure_future(say(backend, HANG)), asyncio.ensure_future(say(backend, 1))]
+        await asyncio.to_thread(wait_for, tmp_path / "hung")
+        await asyncio.sleep(0.1)
+        assert backend.late
+        await asyncio.gather(*jobs)
+        assert not backend.late
+
+    run(scenario, partial(FakeEngine, tmp_path), timeout_s=1.0)
 
 
 def test_a_client_that_goes_away_takes_its_job_along() -> None:

@@ -34,6 +34,19 @@ def test_a_final_replaces_its_drafts() -> None:
     asyncio.run(main())
 
 
+def test_who_waits_for_a_final_is_woken_by_it_alone() -> None:
+    async def main() -> None:
+        jobs = Jobs()
+        waiting = asyncio.create_task(jobs.final_waits())
+        await jobs.put(Draft(0, 0, AUDIO))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        await jobs.put(Utterance(0, 0, AUDIO))
+        await waiting
+
+    asyncio.run(main())
+
+
 def test_a_full_queue_makes_the_reader_wait() -> None:
     async def main() -> None:
         jobs = Jobs()

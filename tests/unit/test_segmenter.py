@@ -72,9 +72,19 @@ def test_drafts_come_every_interval_and_thin_out() -> None:
     assert lengths[0] == 9 and gaps[0] == 9 and gaps[-1] > 30 and gaps == sorted(gaps)
 
 
-def test_no_draft_in_silence() -> None:
-    drafts = [event for event in run("#" * 9 + "." * 15) if isinstance(event, Draft)]
-    assert len(drafts) == 1
+def test_the_only_draft_in_silence_is_what_the_utterance_will_be() -> None:
+    events = run("." * 9 + "#" * 9 + "." * 30)
+    (utterance,) = utterances(events)
+    *_, last = drafts = [event for event in events if isinstance(event, Draft)]
+    assert [draft.complete for draft in drafts] == [False, True]
+    assert (last.segment, last.start, frames(last)) == (utterance.segment, utterance.start, frames(utterance))
+
+
+def test_a_pause_that_does_not_last_makes_a_longer_utterance() -> None:
+    events = run("." * 9 + "#" * 9 + "." * 10 + "#" * 9 + "." * 30)
+    (utterance,) = utterances(events)
+    complete = [event for event in events if isinstance(event, Draft) and event.complete]
+    assert [len(draft.audio) < len(utterance.audio) for draft in complete] == [True, False]
 
 
 def test_configure_applies_to_the_segment_being_built() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import conf_sample
+from vad.segmenter import LIMITS
 
 
 class SettingsError(Exception):
@@ -80,12 +81,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "beam_size": (1, 100),
     "decode_timeout_s": (1, 600),
     "max_waiting": (1, 100_000),
-    "vad_threshold": (0.01, 0.99),
-    "min_speech_ms": (32, 5_000),
-    "min_silence_ms": (64, 10_000),
-    "padding_ms": (0, 2_000),
-    "max_utterance_ms": (3_000, 60_000),
-    "draft_interval_ms": (100, 10_000),
+    "vad_threshold": LIMITS["threshold"],
+    **{name: limits for name, limits in LIMITS.items() if name != "threshold"},
     "save_max_days": (0.01, 36_500),
     "save_max_mb": (1, 10_000_000),
 }

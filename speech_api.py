@@ -32,6 +32,7 @@ from vad.silero import load_silero
 HERE = Path(__file__).parent
 log = logging.getLogger("speech")
 RETRY_AFTER_S = 5
+GUNICORN_GIVES_UP = 3  # gunicorn starts a worker again after any other exit code: Arbiter.WORKER_BOOT_ERROR
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' ws: wss:; "
     "img-src 'self' data:; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -115,7 +116,7 @@ def create_app(
             await service.close()
             log.critical("%s", error)
             logging.shutdown()
-            os._exit(1)  # raising here would print a stack trace for what is one sentence
+            os._exit(GUNICORN_GIVES_UP if "gunicorn" in sys.modules else 1)  # raising would print a stack trace
         with _drain_on_signals(service.drain):
             yield
         await service.close()

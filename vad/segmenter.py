@@ -26,19 +26,19 @@ class SegmenterOptions:
     draft_interval_ms: int = 300  # of audio between two drafts
 
     def __post_init__(self) -> None:
-        for name, low, high in _LIMITS:
+        for name, (low, high) in LIMITS.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be between {low:g} and {high:g}, not {getattr(self, name):g}")
 
 
-_LIMITS = (
-    ("threshold", 0.01, 0.99),
-    ("min_speech_ms", 32, 5_000),
-    ("min_silence_ms", 64, 10_000),
-    ("padding_ms", 0, 2_000),
-    ("max_utterance_ms", 3_000, 60_000),
-    ("draft_interval_ms", 100, 10_000),
-)
+LIMITS: dict[str, tuple[float, float]] = {
+    "threshold": (0.01, 0.99),
+    "min_speech_ms": (32, 5_000),
+    "min_silence_ms": (64, 10_000),
+    "padding_ms": (0, 2_000),
+    "max_utterance_ms": (3_000, 60_000),
+    "draft_interval_ms": (100, 10_000),
+}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import os
 import shutil
 import socket
 import ssl
@@ -148,3 +149,12 @@ def test_sigterm_answers_what_was_said_then_closes_with_1012(deployment: Deploym
     texts, code = asyncio.run(main())
     assert len(texts) == 1 and code == 1012
     assert deployment.gunicorn.wait(60) == 0
+
+
+def test_a_model_that_cannot_be_used_ends_gunicorn_too() -> None:
+    port = str(free_port())
+    environment = {**os.environ, "SPEECH_PORT": port, "SPEECH_MODELS": '{"en": "bundled:nothing"}'}
+    command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 3
+    assert done.stderr.count("no bundled model is named") == 1 and "Traceback" not in done.stderr

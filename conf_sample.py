@@ -27,6 +27,7 @@ DECODING = "two_pass"  # two_pass | exact (slower, ESPnet's own search) | ctc (n
 DECODER_INT8 = (
     False  # weights of 8 bits in the decoder: less memory and time with big models, not quite the same scores
 )
+LM_WEIGHT = 0.0  # 0..5 of the language model that some packages bring; 0 leaves it out, 0.3 is a common value
 BEAM_SIZE = 5  # 1..100
 DECODE_TIMEOUT_S = 30.0  # 1..600; a worker that takes longer is replaced
 MAX_WAITING = 64  # utterances waiting for a worker, over all sessions

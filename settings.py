@@ -37,6 +37,7 @@ class Settings:
     worker_threads: int = conf_sample.WORKER_THREADS
     decoding: str = conf_sample.DECODING
     decoder_int8: bool = conf_sample.DECODER_INT8
+    lm_weight: float = conf_sample.LM_WEIGHT
     beam_size: int = conf_sample.BEAM_SIZE
     decode_timeout_s: float = conf_sample.DECODE_TIMEOUT_S
     max_waiting: int = conf_sample.MAX_WAITING
@@ -79,6 +80,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "workers": (0, 256),
     "worker_threads": (1, 64),
     "beam_size": (1, 100),
+    "lm_weight": (0, 5),
     "decode_timeout_s": (1, 600),
     "max_waiting": (1, 100_000),
     "vad_threshold": LIMITS["threshold"],

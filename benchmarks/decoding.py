@@ -107,7 +107,7 @@ def unlimited(audio: Samples) -> int:
 def stock(files: ModelFiles, limit: Limit) -> Decode:
     import torch
 
-    speech2text = load_stock_engine(files, "cpu", BEAM, THREADS, "benchmark")._speech2text
+    speech2text = load_stock_engine(files, "cpu", BEAM, 0.0, THREADS, "benchmark")._speech2text
 
     def decode(audio: Samples) -> Sequence[int]:
         torch.set_num_threads(THREADS)

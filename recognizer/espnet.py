@@ -20,11 +20,12 @@ from recognizer.models import ModelFiles
 TOKENS_PER_SECOND = 25  # cap on the output: nobody speaks faster, and stock search runs for minutes on noise
 MIN_SAMPLES = SAMPLE_RATE // 2  # shorter audio is filled up with silence: encoders need a few frames
 DEFAULT_CTC_WEIGHT = 0.5
-DEFAULT_LM_WEIGHT = 0.3  # not measured; meta.yaml may say better. Speech2Text's own default is 1.0
 MIN_CONFIDENCE = 1e-4
 
 
-def load_stock_engine(files: ModelFiles, device: str, beam_size: int, threads: int, why: str) -> "StockEngine":
+def load_stock_engine(
+    files: ModelFiles, device: str, beam_size: int, lm_weight: float, threads: int, why: str
+) -> "StockEngine":  # fmt: skip
     """`why` it is this one, for the log. Called in a worker process: everything heavy is imported here."""
     import torch
 
@@ -39,7 +40,7 @@ def load_stock_engine(files: ModelFiles, device: str, beam_size: int, threads: i
             ctc_weight=float(files.decoding.get("ctc_weight", DEFAULT_CTC_WEIGHT)),
             penalty=float(files.decoding.get("penalty", 0.0)),
             nbest=beam_size,
-            **_language_model(files),
+            **_language_model(files, lm_weight),
         )
     except Exception as error:  # whatever a broken package makes torch, yaml or ESPnet raise
         logging.getLogger("speech.recognizer").debug("loading failed", exc_info=True)
@@ -49,11 +50,10 @@ def load_stock_engine(files: ModelFiles, device: str, beam_size: int, threads: i
     return StockEngine(model, device, f"stock search ({why})")
 
 
-def _language_model(files: ModelFiles) -> dict[str, Any]:
+def _language_model(files: ModelFiles, weight: float) -> dict[str, Any]:
     """Speech2Text's arguments; packages of the zoo often bring one."""
-    if files.lm_file is None:
+    if files.lm_file is None or not weight:
         return {}
-    weight = float(files.decoding.get("lm_weight", DEFAULT_LM_WEIGHT))
     return {"lm_train_config": str(files.lm_train_config), "lm_file": str(files.lm_file), "lm_weight": weight}
 
 

@@ -20,6 +20,7 @@ def build_backends(settings: Settings) -> dict[str, Backend]:
         settings.decoding,
         settings.beam_size,
         settings.decoder_int8,
+        settings.lm_weight,
         settings.worker_threads,
         cache_dir,
     )

@@ -17,6 +17,7 @@ class EngineOptions:
     decoding: str  # exact | two_pass | ctc | stock
     beam_size: int
     decoder_int8: bool
+    lm_weight: float
     threads: int
     cache_dir: Path
 
@@ -25,7 +26,7 @@ def load_engine(files: ModelFiles, options: EngineOptions) -> Engine:
     """A model that the fast search does not know gets ESPnet's own. Raises ModelError."""
     device = choose_device(options.device)
     if options.decoding == "stock":
-        return load_stock_engine(files, device, options.beam_size, options.threads, "DECODING is 'stock'")
+        return _load_stock(files, device, options, "DECODING is 'stock'")
     import numba
 
     vars(numba.config)["CACHE_DIR"] = str(options.cache_dir.absolute() / "numba")  # our own folder may be read-only
@@ -34,7 +35,11 @@ def load_engine(files: ModelFiles, options: EngineOptions) -> Engine:
     try:
         return _load_fast_engine(files, device, options)
     except UnsupportedError as error:
-        return load_stock_engine(files, device, options.beam_size, options.threads, f"the model has {error}")
+        return _load_stock(files, device, options, f"the model has {error}")
+
+
+def _load_stock(files: ModelFiles, device: str, options: EngineOptions, why: str) -> Engine:
+    return load_stock_engine(files, device, options.beam_size, options.lm_weight, options.threads, why)
 
 
 def choose_device(wanted: str) -> str:
@@ -61,22 +66,28 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     """Raises UnsupportedError."""
     from recognizer.decoding import export, package
     from recognizer.decoding.engine import FastEngine, Search
+    from recognizer.decoding.language_model import LanguageModel
     from recognizer.decoding.results import Calibration
 
     weight, penalty = (float(files.decoding.get(k, v)) for k, v in (("ctc_weight", DEFAULT_CTC_WEIGHT), ("penalty", 0)))
     search = Search(options.decoding, options.beam_size, weight, penalty)
+    language_model = None
+    if options.lm_weight and files.lm_file is not None:
+        language_model = LanguageModel(files, device, options.lm_weight)
     calibration = Calibration(**{k: tuple(v) for k, v in (files.decoding.get("confidence") or {}).items()})
     refusal = "no ONNX Runtime for CUDA"
     if device == "cpu":
         try:
             folder = export.ensure_exported(files, options.cache_dir)
             ready = package.load(folder, options.threads, int8=options.decoder_int8)
-            return FastEngine(ready, search, device, calibration, f"{options.decoding} search, ONNX Runtime")
+            description = f"{options.decoding} search, ONNX Runtime"
+            return FastEngine(ready, search, device, calibration, description, language_model)
         except package.UnsupportedError as error:
             refusal = str(error)
     _set_threads(options.threads)
     ready = export.checked_torch_package(*build_model(files.asr_train_config, files.asr_model_file), device)
-    return FastEngine(ready, search, device, calibration, f"{options.decoding} search, torch ({refusal})")
+    description = f"{options.decoding} search, torch ({refusal})"
+    return FastEngine(ready, search, device, calibration, description, language_model)
 
 
 def _set_threads(threads: int) -> None:

@@ -78,7 +78,7 @@ def halves(judged: Sequence[Judged]) -> list[Judged]:
 def calibrate(recipe: Recipe) -> None:
     files = resolve(f"bundled:{recipe.name}", Path("cache"))
     files.decoding.pop("confidence", None)
-    options = EngineOptions("cpu", "two_pass", recipe.pack["decoding"]["beam_size"], False, 2, Path("cache"))
+    options = EngineOptions("cpu", "two_pass", recipe.pack["decoding"]["beam_size"], False, 0.0, 2, Path("cache"))
     engine = load_engine(files, options)
     words: list[Judged] = []
     utterances: list[Judged] = []

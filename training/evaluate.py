@@ -55,7 +55,7 @@ def interval(counts: Sequence[Counts], rng: np.random.Generator) -> tuple[float,
 
 def evaluate(recipe: Recipe) -> None:
     files = resolve(f"bundled:{recipe.name}", Path("cache"))
-    options = EngineOptions("auto", "two_pass", recipe.pack["decoding"]["beam_size"], False, 2, Path("cache"))
+    options = EngineOptions("auto", "two_pass", recipe.pack["decoding"]["beam_size"], False, 0.0, 2, Path("cache"))
     engine = load_engine(files, options)
     rng = np.random.default_rng(0)
     print("| set | utterances | WER % | 95 % interval | WER % of drafts |\n|---|---|---|---|---|")

@@ -12,6 +12,7 @@ from audio import SAMPLE_RATE, Samples
 from recognizer.base import Hypothesis, Options, Request, Transcript
 from recognizer.decoding.ctc import greedy, prefix_beam
 from recognizer.decoding.joint import joint_search
+from recognizer.decoding.language_model import LanguageModel
 from recognizer.decoding.networks import Floats
 from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import PhraseGraph, build
@@ -47,13 +48,14 @@ class FastEngine:
     """Drafts by greedy CTC, finals by `search`. Blocking; one thread."""
 
     def __init__(
-        self, package: Package, search: Search, device: str, calibration: Calibration, description: str
+        self, package: Package, search: Search, device: str, calibration: Calibration, description: str,
+        language_model: LanguageModel | None = None,
     ) -> None:  # fmt: skip
         self.device = device
         self.search = description
         self._networks, self._features = package.networks, package.features
         self._vocabulary = package.vocabulary
-        self._search = search
+        self._search, self._language_model = search, language_model
         self._texts = Texts(package.vocabulary, calibration)
         self._remembered: OrderedDict[bytes, tuple[Floats, Floats]] = OrderedDict()
         self._graph = lru_cache(maxsize=64)(self._phrase_graph)  # of the sessions that have phrases
@@ -95,20 +97,28 @@ class FastEngine:
         return Transcript(_ranked(hypotheses, [one.score for one in found])[: request.options.max_alternatives])
 
     def _ctc(self, log_probs: Floats, graph: PhraseGraph) -> list[_Scored]:
-        return [
-            _Scored(tokens, score + graph.score(tokens), np.full(len(tokens), score / max(1, len(tokens))))
-            for tokens, score in self._prefixes(log_probs, graph)
-        ]
+        found = self._prefixes(log_probs, graph)
+        each = [np.full(len(tokens), score / max(1, len(tokens)), np.float32) for tokens, score in found]
+        return self._ordered(found, [score for _, score in found], each, graph)
 
     def _two_pass(self, hidden: Floats, log_probs: Floats, graph: PhraseGraph) -> list[_Scored]:
         """The n-best of CTC in the order of both scores, as in U2 (Zhang et al. 2020, arXiv 2012.05481)."""
         found = self._prefixes(log_probs, graph)
         each = self._attention(hidden, [tokens for tokens, _ in found])
-        weight, penalty = self._search.ctc_weight, self._search.penalty
-        scored = []
-        for (tokens, ctc), row in zip(found, each, strict=True):
-            score = weight * ctc + (1 - weight) * float(row.sum()) + penalty * len(tokens) + graph.score(tokens)
-            scored.append(_Scored(tokens, score, row[:-1]))
+        weight = self._search.ctc_weight
+        scores = [weight * ctc + (1 - weight) * float(row.sum()) for (_, ctc), row in zip(found, each, strict=True)]
+        return self._ordered(found, scores, [row[:-1] for row in each], graph)
+
+    def _ordered(
+        self, found: list[tuple[Tokens, float]], scores: list[float], each: list[Floats], graph: PhraseGraph
+    ) -> list[_Scored]:  # fmt: skip
+        """Best first, with what phrases, length and language model add."""
+        hypotheses = [tokens for tokens, _ in found]
+        spoken = self._language_model.sentences(hypotheses) if self._language_model else np.zeros(len(found))
+        scored = [
+            _Scored(tokens, score + self._search.penalty * len(tokens) + graph.score(tokens) + float(extra), row)
+            for tokens, score, extra, row in zip(hypotheses, scores, spoken, each, strict=True)
+        ]
         return sorted(scored, key=lambda one: -one.score)
 
     def _prefixes(self, log_probs: Floats, graph: PhraseGraph) -> list[tuple[Tokens, float]]:
@@ -120,6 +130,7 @@ class FastEngine:
             self._networks, self._vocabulary, hidden, log_probs, beam=self._search.beam,
             ctc_weight=self._search.ctc_weight, penalty=self._search.penalty,
             max_tokens=10 + TOKENS_PER_SECOND * len(request.audio) // SAMPLE_RATE, phrases=graph,
+            language_model=self._language_model,
         )[: request.options.max_alternatives + SPARE]  # fmt: skip
         each = self._attention(hidden, [one.tokens for one in ended])
         return [_Scored(one.tokens, one.score, row[:-1]) for one, row in zip(ended, each, strict=True)]

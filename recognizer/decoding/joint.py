@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recognizer.decoding.language_model import LanguageModel
 from recognizer.decoding.networks import Floats, Ids, Layers, Networks
 from recognizer.decoding.package import Vocabulary
 from recognizer.decoding.phrases import PhraseGraph
@@ -64,6 +65,7 @@ def joint_search(
     penalty: float,
     max_tokens: int,
     phrases: PhraseGraph,
+    language_model: LanguageModel | None = None,
 ) -> list[Ended]:
     """Best first. `penalty` is added for each token; `max_tokens` caps the length of a hypothesis."""
     cache = _Cache(networks, networks.memory(hidden))
@@ -71,9 +73,13 @@ def joint_search(
     tokens = np.full((1, 1), vocabulary.sos, np.int64)
     scores, prefix = np.zeros(1), np.zeros(1)  # of each hypothesis, and the CTC part of it
     states = [phrases.start]
+    lm_states = language_model.begin() if language_model else []
     ended: list[Ended] = []
     for length in range(1, min(max_tokens, len(log_probs)) + 1):
         decoder = (1.0 - ctc_weight) * cache.step(tokens[:, -1], length - 1) + penalty
+        if language_model:
+            scored, lm_states = language_model.step(tokens, lm_states)
+            decoder = decoder + scored
         over = decoder[:, vocabulary.eos].copy()
         if len(phrases.labels):
             decoder = decoder + np.array([phrases.bonuses(state, decoder.shape[1]) for state in states])
@@ -95,6 +101,7 @@ def joint_search(
         added = candidates[rows, columns]
         prefix = prefixes[rows, columns]
         states = [phrases.after(states[row], int(token)) for row, token in zip(rows, added, strict=True)]
+        lm_states = [lm_states[row] for row in rows] if language_model else []
         tokens = np.concatenate((tokens[rows], added[:, None]), axis=1)
         if not len(rows) or _is_over(ended, length):
             break

@@ -27,7 +27,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockEngine]:
     from tests.tiny_model import write_tiny_model
 
     files = resolve(str(write_tiny_model(folder / "tiny.zip")), folder / "cache")
-    yield load_stock_engine(files, "cpu", 3, 1, "a test")
+    yield load_stock_engine(files, "cpu", 3, 0.0, 1, "a test")
 
 
 def noise(samples: int) -> Request:
@@ -77,7 +77,7 @@ def test_global_statistics_are_found(
         (cache / "zoo").mkdir(parents=True)
         monkeypatch.setattr("recognizer.models._download", lambda name, zoo: tmp_path / "m.zip")
         reference = "somebody/some_model"
-    loaded = load_stock_engine(resolve(reference, cache), "cpu", 2, 1, "a test")
+    loaded = load_stock_engine(resolve(reference, cache), "cpu", 2, 0.0, 1, "a test")
     assert len(loaded.transcribe([noise(16_000)])) == 1
 
 
@@ -107,7 +107,7 @@ def test_a_model_without_ctc_is_one_sentence(
     monkeypatch.setitem(CONFIG, "model_conf", {"ctc_weight": 0.0})
     files = resolve(str(write_tiny_model(tmp_path / "tiny.zip")), tmp_path / "cache")
     with pytest.raises(ModelError, match="has no CTC branch"):
-        load_stock_engine(files, "cpu", 2, 1, "a test")
+        load_stock_engine(files, "cpu", 2, 0.0, 1, "a test")
 
 
 def test_a_draft_of_the_end_symbol_is_empty(engine: StockEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ def test_weights_that_do_not_fit_are_one_sentence(engine: StockEngine, tmp_path:
     files = resolve(str(write_tiny_model(tmp_path / "tiny.zip")), tmp_path / "cache")
     files.asr_model_file.write_bytes(b"no weights")
     with pytest.raises(ModelError, match="cannot be loaded"):
-        load_stock_engine(files, "cpu", 3, 1, "a test")
+        load_stock_engine(files, "cpu", 3, 0.0, 1, "a test")
 
 
 def test_importing_espnet_tries_no_download() -> None:

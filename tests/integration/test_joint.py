@@ -25,19 +25,26 @@ def model() -> tuple[Any, Package]:
     return asr, checked_torch_package(asr, args, "cpu")
 
 
-def stock(hidden: Any, beam: int, weight: float, penalty: float, length: int) -> list[tuple[tuple[int, ...], float]]:
+def search_of(
+    asr: Any, beam: int, weight: float, penalty: float, more: dict[str, Any], weights: dict[str, float]
+) -> Any:  # fmt: skip
+    """ESPnet's own, as Speech2Text puts it together."""
     from espnet.nets.batch_beam_search import BatchBeamSearch
     from espnet.nets.scorers.ctc import CTCPrefixScorer
     from espnet.nets.scorers.length_bonus import LengthBonus
 
-    asr = model()[0]
     scorers = {"decoder": asr.decoder, "ctc": CTCPrefixScorer(asr.ctc, asr.eos), "bonus": LengthBonus(len(TOKENS))}
-    search = BatchBeamSearch(
-        scorers, {"decoder": 1 - weight, "ctc": weight, "bonus": penalty}, beam, len(TOKENS), asr.sos, asr.eos,
-        pre_beam_score_key="full",
+    shares = {"decoder": 1 - weight, "ctc": weight, "bonus": penalty, **weights}
+    return BatchBeamSearch(
+        {**scorers, **more}, shares, beam, len(TOKENS), asr.sos, asr.eos, pre_beam_score_key="full"
     )  # fmt: skip
+
+
+def stock(hidden: Any, beam: int, weight: float, penalty: float, length: int) -> list[tuple[tuple[int, ...], float]]:
     import torch
 
+    asr = model()[0]
+    search = search_of(asr, beam, weight, penalty, {}, {})
     with torch.inference_mode():
         found = search(torch.from_numpy(hidden), maxlenratio=float(-length) if length < len(hidden) else 0.0)
     return [(tuple(t for t in h.yseq[1:].tolist() if t != asr.eos), float(h.score)) for h in found]

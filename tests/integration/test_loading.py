@@ -16,8 +16,8 @@ pytestmark = pytest.mark.filterwarnings("default")
 NOISE = Request(np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32), True, Options())
 
 
-def options(cache_dir: Path, decoding: str, *, int8: bool = False) -> EngineOptions:
-    return EngineOptions("cpu", decoding, 3, int8, 1, cache_dir)
+def options(cache_dir: Path, decoding: str, *, int8: bool = False, lm_weight: float = 0.0) -> EngineOptions:
+    return EngineOptions("cpu", decoding, 3, int8, lm_weight, 1, cache_dir)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ from pathlib import Path
 from recognizer.loading import EngineOptions, load_engine
 from recognizer.models import ModelFiles
 files = ModelFiles("m", Path({str(files.asr_train_config)!r}), Path({str(files.asr_model_file)!r}))
-load_engine(files, EngineOptions("auto", "two_pass", 3, False, 1, Path({str(tmp_path)!r}))).warm_up()
+load_engine(files, EngineOptions("auto", "two_pass", 3, False, 0.0, 1, Path({str(tmp_path)!r}))).warm_up()
 assert not {{"torch", "espnet2"}} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)

@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 
 from audio import SAMPLE_RATE, Samples
+from benchmarks.latency import held_out_clips
 from recognizer.decoding import export, package
 from recognizer.decoding.ctc import greedy, prefix_beam
 from recognizer.decoding.joint import joint_search
@@ -25,9 +26,8 @@ from recognizer.decoding.rescoring import attention_scores
 from recognizer.decoding.results import Texts
 from recognizer.espnet import load_stock_engine
 from recognizer.models import ModelFiles, resolve
-from training.data import read_audio, recordings
+from training.data import read_audio
 from training.evaluate import rate, word_errors
-from training.recipe import load_recipe
 
 CLIP = "jfk/jfk.flac"  # 11 s
 TOKENS_PER_SECOND = 6
@@ -186,9 +186,7 @@ def random_weights(name: str) -> None:
 
 def bundled() -> None:
     """Held-out AN4 speakers."""
-    recipe = load_recipe("en-small")
-    held_out = set(recipe.data["held_out_speakers"])
-    clips = [clip for clip in recordings(["an4"]) if clip.speaker in held_out]
+    clips = held_out_clips()
     files = resolve("bundled:en-small", Path("cache"))
     ready = package.load(export.ensure_exported(files, Path("cache")), THREADS)
     texts = Texts(ready.vocabulary)

@@ -11,7 +11,7 @@ import numpy as np
 import conf_sample
 from audio import SAMPLE_RATE, Samples
 from benchmarks.service import Heard, running_service, speak
-from training.data import recordings
+from training.data import Clip, recordings
 from training.recipe import load_recipe
 
 CLIENTS = (1, 4, 8, 16, 24, 32, 40, 48, 64, 96, 128)
@@ -19,10 +19,15 @@ TOO_LATE_S = 1.5  # 95th percentile of speech end to final; no more clients are 
 UTTERANCES = 8  # each client says so many, one after the other
 
 
-def speeches(count: int) -> list[Samples]:
-    """Held-out AN4 speakers, a different order for each client."""
+def held_out_clips() -> list[Clip]:
+    """AN4 speakers that trained nothing."""
     held_out = set(load_recipe("en-small").data["held_out_speakers"])
-    clips = [clip for clip in recordings(["an4"]) if clip.speaker in held_out]
+    return [clip for clip in recordings(["an4"]) if clip.speaker in held_out]
+
+
+def speeches(count: int) -> list[Samples]:
+    """A different order for each client."""
+    clips = held_out_clips()
     rng = np.random.default_rng(0)
     gap = np.zeros(SAMPLE_RATE, np.float32)
     chosen = [[clips[i].audio for i in rng.permutation(len(clips))[:UTTERANCES]] for _ in range(count)]

@@ -5,6 +5,7 @@ A process of its own (`python -m recognizer.decoding.export`), so that no worker
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from recognizer.decoding.package import Package, UnsupportedError, Vocabulary
 from recognizer.decoding.rescoring import attention_scores
 from recognizer.models import ModelFiles
 
+log = logging.getLogger("speech.recognizer")
 ROOT = Path(__file__).resolve().parent.parent.parent
 OPSET = 17
 MAX_DIFFERENCE = 0.05  # of log probabilities; float32 in another order of sums gives 0.03 on untrained networks
@@ -42,6 +44,7 @@ def ensure_exported(files: ModelFiles, cache_dir: Path) -> Path:
     with open(folder.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
+            log.warning("the model %s is prepared for this processor; it happens once", files.name)
             _export_in_another_process(files, folder)
     return folder
 

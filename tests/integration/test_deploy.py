@@ -151,10 +151,16 @@ def test_sigterm_answers_what_was_said_then_closes_with_1012(deployment: Deploym
     assert deployment.gunicorn.wait(60) == 0
 
 
-def test_a_model_that_cannot_be_used_ends_gunicorn_too() -> None:
-    port = str(free_port())
-    environment = {**os.environ, "SPEECH_PORT": port, "SPEECH_MODELS": '{"en": "bundled:nothing"}'}
+@pytest.mark.parametrize(
+    "name, value, code, sentence",
+    [
+        ("SPEECH_MODELS", '{"en": "bundled:nothing"}', 3, "no bundled model is named"),
+        ("SPEECH_MAX_STREAMS", "0", 1, "MAX_STREAMS is 0; it must be a number from 1"),
+    ],
+)
+def test_what_cannot_work_ends_gunicorn_too(name: str, value: str, code: int, sentence: str) -> None:
+    environment = {**os.environ, "SPEECH_PORT": str(free_port()), name: value}
     command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 3
-    assert done.stderr.count("no bundled model is named") == 1 and "Traceback" not in done.stderr
+    assert done.returncode == code
+    assert done.stderr.count(sentence) == 1 and "Traceback" not in done.stderr

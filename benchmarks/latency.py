@@ -5,6 +5,7 @@ Speech begins and ends where the voice detector says so (padding taken off); the
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from training.data import Clip, recordings
 from training.recipe import load_recipe
 
 CLIENTS = (1, 4, 8, 16, 24, 32, 40, 48, 64, 96, 128)
+PLOT = Path("benchmarks/latency.svg")
 TOO_LATE_S = 1.5  # 95th percentile of speech end to final; no more clients are tried
 UTTERANCES = 8  # each client says so many, one after the other
 
@@ -48,7 +50,10 @@ def delays(heard: Heard) -> tuple[list[float], list[float]]:
     return list(interims.values()), list(finals.values())
 
 
-def spread(delays_ms: Sequence[float]) -> str:
+Delays = Sequence[float]  # ms
+
+
+def spread(delays_ms: Delays) -> str:
     return " / ".join(f"{np.percentile(delays_ms, q) / 1000:.2f}" for q in (50, 95)) if delays_ms else "-"
 
 
@@ -62,15 +67,42 @@ async def measure(url: str, clients: int) -> tuple[list[float], list[float], int
     return interims, finals, sum(m["type"] == "failure" for h in heard for _, m in h.messages)
 
 
+Row = tuple[int, Delays, Delays]  # clients, first interims, finals
+
+
+def draw(rows: Sequence[Row], path: Path) -> None:
+    """The curve over the number of clients: medians as lines, 95th percentiles as dots."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 3.2), layout="constrained")
+    clients = [row[0] for row in rows]
+    for column, name, colour in ((1, "first interim after speech start", "C0"), (2, "final after speech end", "C1")):
+        delays_ms = [row[column] for row in rows]
+        axes.plot(clients, [np.percentile(each, 50) / 1000 for each in delays_ms], colour, label=f"{name} (median)")
+        axes.plot(
+            clients, [np.percentile(each, 95) / 1000 for each in delays_ms], colour + "o:", label="95th percentile"
+        )
+    axes.set(xlabel="clients that speak at the same time", ylabel="seconds", ylim=(0, 2))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    figure.savefig(path, metadata={"Date": None})
+
+
 def main() -> None:
     print("| clients | finals | first interim after speech start, s (p50 / p95) | final after speech end | failures |")
     print("|---|---|---|---|---|")
+    rows = list[Row]()
     with running_service() as url:
         for clients in CLIENTS:
             interims, finals, failures = asyncio.run(measure(url, clients))
             print(f"| {clients} | {len(finals)} | {spread(interims)} | {spread(finals)} | {failures} |", flush=True)
+            rows.append((clients, interims, finals))
             if np.percentile(finals, 95) / 1000 > TOO_LATE_S:
                 break
+    draw(rows, PLOT)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ class Request:
     audio: Samples
     final: bool  # searched with all there is; else what is quick
     options: Options
+    known: Transcript | None = None  # of a shorter draft of the same utterance
 
 
 class Engine(Protocol):
@@ -74,6 +75,7 @@ class Engine(Protocol):
 
     device: str  # "cpu" or "cuda"
     search: str  # how it decodes, for the log
+    eager: bool  # so quick that it may search an utterance while its pause lasts, and for nothing if it does not
 
     def warm_up(self) -> None: ...
 
@@ -90,14 +92,20 @@ class Backend(Protocol):
     def search(self) -> str: ...
 
     @property
+    def eager(self) -> bool: ...
+
+    @property
     def late(self) -> bool:
         """Whether more is asked than can be done; no new stream should come then."""
         ...
 
     async def start(self) -> None: ...
 
-    async def transcribe(self, job: Utterance, options: Options) -> Transcript:
-        """Raises RecognizerError. A Draft may be answered with `overloaded`; an accepted utterance is decoded."""
+    async def transcribe(self, job: Utterance, options: Options, known: Transcript | None = None) -> Transcript:
+        """`known` is what an earlier draft said. Raises RecognizerError.
+
+        A Draft may be answered with `overloaded`; an accepted utterance is decoded.
+        """
         ...
 
     async def close(self) -> None: ...

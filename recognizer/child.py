@@ -24,6 +24,7 @@ class _Ready:
 
     device: str
     search: str
+    eager: bool
 
 
 class ChildDied(Exception):
@@ -37,7 +38,8 @@ class Child:
         self._make_engine = make_engine
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
-        self.device = self.search = ""  # known once started
+        self.device = self.search = ""  # known once started, as is
+        self.eager = False
 
     @property
     def pid(self) -> int | None:
@@ -58,7 +60,7 @@ class Child:
         if not isinstance(answer, _Ready):
             await self.kill()
             raise ModelError(str(answer))
-        self.device, self.search = answer.device, answer.search
+        self.device, self.search, self.eager = answer.device, answer.search, answer.eager
 
     async def ask(self, request: Request) -> Transcript | str:
         """The transcript, or the stack trace of an engine that raised. Raises ChildDied."""
@@ -118,7 +120,7 @@ def run_child(make_engine: Callable[[], Engine], pipe: Connection) -> None:
         traceback.print_exc()
         pipe.send(f"the model cannot be used: {type(error).__name__}")
         return
-    pipe.send(_Ready(engine.device, engine.search))
+    pipe.send(_Ready(engine.device, engine.search, engine.eager))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             pipe.send(_answer(engine, pipe.recv()))

@@ -94,7 +94,7 @@ class StockEngine:
 
     def __init__(self, speech2text: Any, device: str, search: str) -> None:
         self._speech2text = speech2text
-        self.device, self.search = device, search
+        self.device, self.search, self.eager = device, search, False
         self._model = speech2text.asr_model
         self._tokens: list[str] = list(speech2text.asr_train_args.token_list)
         for name in ("root", "espnet2", "espnet"):  # ESPnet logs every hypothesis at INFO

@@ -64,7 +64,7 @@ def _has_driver() -> bool:
 
 def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) -> Engine:
     """Raises UnsupportedError."""
-    from recognizer.decoding import export, package
+    from recognizer.decoding import export, package, parts
     from recognizer.decoding.engine import FastEngine, Search
     from recognizer.decoding.language_model import LanguageModel
     from recognizer.decoding.results import Calibration
@@ -85,7 +85,7 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
         except package.UnsupportedError as error:
             refusal = str(error)
     _set_threads(options.threads)
-    ready = export.checked_torch_package(*build_model(files.asr_train_config, files.asr_model_file), device)
+    ready = parts.checked_torch_package(*build_model(files.asr_train_config, files.asr_model_file), device)
     description = f"{options.decoding} search, torch ({refusal})"
     return FastEngine(ready, search, device, calibration, description, language_model)
 

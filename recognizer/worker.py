@@ -74,6 +74,11 @@ class LocalBackend:
         """How the engines decode; known once started."""
         return self._children[0].search
 
+    @property
+    def eager(self) -> bool:
+        """Whether a complete draft is searched like its utterance; known once started."""
+        return self._children[0].eager
+
     async def start(self) -> None:
         """Returns when every worker has loaded its model and warmed up. Raises ModelError."""
         loading = [asyncio.create_task(self._start(child)) for child in self._children]
@@ -87,14 +92,14 @@ class LocalBackend:
             raise
         self._tasks = [asyncio.create_task(self._serve(child)) for child in self._children]
 
-    async def transcribe(self, job: Utterance, options: Options) -> Transcript:
+    async def transcribe(self, job: Utterance, options: Options, known: Transcript | None = None) -> Transcript:
         final = not isinstance(job, Draft)
         if not self._tasks:
             raise _closed()
         if final and len(self._finals) >= self._max_waiting:
             raise RecognizerError("overloaded", f"{self._max_waiting} utterances are waiting already")
         done: asyncio.Future[Transcript] = asyncio.get_running_loop().create_future()
-        request = Request(job.audio, not isinstance(job, Draft) or job.complete, options)
+        request = Request(job.audio, final or (isinstance(job, Draft) and job.complete and self.eager), options, known)
         waiting = _Job(request, done, time.monotonic(), final)
         queue = self._finals if final else self._drafts
         queue.append(waiting)

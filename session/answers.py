@@ -10,10 +10,11 @@ from recognizer.base import Hypothesis, RecognizerError, Transcript
 class Answers:
     """Holds the utterances whose finals are still out."""
 
-    def __init__(self, *, offset: int, interim_results: bool, max_alternatives: int) -> None:
+    def __init__(self, *, offset: int, interim_results: bool, max_alternatives: int, words: bool = False) -> None:
         self._offset = offset  # of this connection's audio on the stream's clock, in samples
         self._interim_results = interim_results
         self._max_alternatives = max_alternatives
+        self._with_words = words
         self._waiting: dict[int, Utterance] = {}  # by segment, oldest first
         self._answered: dict[int, ServerEvent] = {}  # decoded before an earlier segment was
         self._revisions: dict[int, int] = {}  # results made so far of a segment
@@ -51,6 +52,8 @@ class Answers:
 
     def _alternative(self, job: Utterance, hypothesis: Hypothesis) -> Alternative:
         begin = self._offset + job.start
+        if not self._with_words:
+            return Alternative(hypothesis.text, hypothesis.confidence)
         words = [Word(w.text, ms_of(begin + w.start), ms_of(begin + w.end), w.confidence) for w in hypothesis.words]
         return Alternative(hypothesis.text, hypothesis.confidence, tuple(words))
 

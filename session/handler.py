@@ -39,6 +39,7 @@ class Handler:
         self._vad = VadState()
         self._jobs = Jobs()
         self._early: tuple[object, Transcript] | None = None  # the newest complete draft
+        self._drafted: tuple[int, Transcript | None] = (-1, None)  # the newest draft, and where it began
         self._changed = asyncio.Event()  # the session has events to send, or closed
         self._lock = asyncio.Lock()  # the session hears one message at a time
         self._close: tuple[CloseCode, str] = (NORMAL, "")
@@ -112,15 +113,20 @@ class Handler:
             seconds, transcript = len(job.audio) / SAMPLE_RATE, self._early[1]
             log.info("utterance of %.2f s: decoded in %.3f s, while it paused", seconds, transcript.decode_seconds)
             return transcript
-        asking = asyncio.ensure_future(self._backends[self._session.lang].transcribe(job, options))
+        backend = self._backends[self._session.lang]
+        early = isinstance(job, Draft) and job.complete and backend.eager
+        known = self._drafted[1] if self._drafted[0] == job.start else None
+        asking = asyncio.ensure_future(backend.transcribe(job, options, known))
         try:
-            if isinstance(job, Draft) and not job.complete:
+            if isinstance(job, Draft) and not early:
                 await self._unless_final(asking)
             transcript = await asking
         finally:
             asking.cancel()
-        if isinstance(job, Draft) and job.complete:
+        if early:
             self._early = (what, transcript)
+        elif isinstance(job, Draft):
+            self._drafted = (job.start, transcript)
         return transcript
 
     async def _unless_final(self, asking: asyncio.Future[Transcript]) -> None:

@@ -151,10 +151,9 @@ class Session:
         self._offset = samples_of(start.offset_ms)
         self._resampler, self._framer = Resampler(start.sample_rate), Framer()
         self._segmenter = Segmenter(self._adjusted(start.vad))
+        alternatives = max(1, start.max_alternatives)
         self._answers = Answers(
-            offset=self._offset,
-            interim_results=start.interim_results,
-            max_alternatives=max(1, start.max_alternatives),
+            offset=self._offset, interim_results=start.interim_results, max_alternatives=alternatives, words=start.words
         )
         self._apply_phrases(start.phrases)
         self.state = State.STREAMING

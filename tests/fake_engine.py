@@ -34,6 +34,7 @@ class FakeEngine:
 
     device = "cpu"
     search = "marks in the audio"
+    eager = True
 
     def __init__(self, memory: Path | None = None) -> None:
         self._memory = memory
@@ -94,6 +95,7 @@ class FakeBackend:
 
     device = "cpu"
     search = "marks in the audio"
+    eager = True
     late = False
 
     def __init__(self) -> None:
@@ -109,7 +111,7 @@ class FakeBackend:
     async def close(self) -> None:
         pass
 
-    async def transcribe(self, job: Utterance, options: Options) -> Transcript:
+    async def transcribe(self, job: Utterance, options: Options, known: Transcript | None = None) -> Transcript:
         self.active += 1
         self.jobs.append(job)
         try:

@@ -22,6 +22,7 @@ from recognizer.decoding.results import Calibration, Texts
 MIN_SAMPLES = SAMPLE_RATE // 2  # shorter audio is filled up with silence: encoders need a few frames
 TOKENS_PER_SECOND = 25  # cap on the output: nobody speaks faster
 CTC_BEAM = 20  # prefixes of the first pass; more of them than of the second, which is dearer
+DRAFT_WINDOW = 8 * SAMPLE_RATE  # of an utterance, its newest part: a draft costs no more however long one speaks
 SPARE = 2  # hypotheses looked at beyond those wanted: two may spell the same text
 REMEMBERED = 4  # encoder outputs kept: a final whose audio was a draft's needs no second pass
 Phrases = tuple[tuple[str, float], ...]
@@ -53,6 +54,7 @@ class FastEngine:
     ) -> None:  # fmt: skip
         self.device = device
         self.search = description
+        self.eager = search.kind != "exact"
         self._networks, self._features = package.networks, package.features
         self._vocabulary = package.vocabulary
         self._search, self._language_model = search, language_model
@@ -66,15 +68,23 @@ class FastEngine:
         self.transcribe([Request(noise, final, options) for final in (False, True)])
 
     def transcribe(self, batch: Sequence[Request]) -> list[Transcript]:
-        return [self._final(request) if request.final else self._draft(request.audio) for request in batch]
+        return [self._final(request) if request.final else self._draft(request) for request in batch]
 
-    def _draft(self, audio: Samples) -> Transcript:
-        _, log_probs = self._encoded(audio)
-        tokens, _ = greedy(log_probs, self._vocabulary.blank)
-        spoken = [token for token in tokens if token != self._vocabulary.eos]
-        text = self._texts.text(spoken)
-        confidence = float(np.exp(log_probs.max(axis=1).mean()))
-        return Transcript((Hypothesis(text, min(1.0, max(1e-4, confidence))),) if text else ())
+    def _draft(self, request: Request) -> Transcript:
+        """Greedy CTC. Of a long utterance only the end is encoded again; its start is in the draft before."""
+        said = request.known.hypotheses[0].words if request.known and request.known.hypotheses else ()
+        skipped = max(0, len(request.audio) - DRAFT_WINDOW) if said else 0
+        _, log_probs = self._encoded(request.audio[skipped:])
+        tokens, begins = greedy(log_probs, self._vocabulary.blank)
+        spoken = [(token, at) for token, at in zip(tokens, begins, strict=True) if token != self._vocabulary.eos]
+        if not spoken:
+            return Transcript((Hypothesis(self._texts.joined(said), 1.0, said),) if skipped else ())
+        scores = np.array([log_probs[at, token] for token, at in spoken], np.float32)
+        samples = max(len(request.audio) - skipped, MIN_SAMPLES)
+        heard = self._texts.hypothesis([token for token, _ in spoken], scores, log_probs, samples, words=True)
+        if skipped:
+            heard = self._texts.continued(said, heard, skipped)
+        return Transcript((heard,) if heard.text else ())
 
     def _final(self, request: Request) -> Transcript:
         hidden, log_probs = self._encoded(request.audio)

@@ -3,18 +3,20 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from audio import SAMPLE_RATE
 from recognizer.base import Hypothesis, Word
 from recognizer.decoding.ctc import align
 from recognizer.decoding.networks import Floats
 from recognizer.decoding.package import Vocabulary
 
 LEAST_CONFIDENCE = 1e-4
+OVERLAP = SAMPLE_RATE // 2  # samples
 UNKNOWN, SPACE, PIECE_SPACE = "<unk>", "<space>", "\u2581"  # U+2581 begins a word in SentencePiece
 UNSPACED = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # kana, Han, full-width forms: no spaces between
 
@@ -71,6 +73,25 @@ class Texts:
             sure = _confidence(float(each[first:last].mean()), self.calibration.word)
             found.append(Word(self.text(tokens[first:last]), start, min(end, samples), sure))
         return Hypothesis(self.text(tokens), confidence, tuple(word for word in found if word.text))
+
+    def joined(self, words: Sequence[Word]) -> str:
+        return tidy((" " if self._spaced else "").join(word.text for word in words))
+
+    def continued(self, said: Sequence[Word], heard: Hypothesis, skipped: int) -> Hypothesis:
+        """`heard` begins `skipped` samples into the utterance, `said` covers its start: the words of both, each once.
+
+        The first half second of what was heard is left to what was said: it may begin in the middle of a word.
+        """
+        cut = skipped + OVERLAP
+        new = [replace(word, start=word.start + skipped, end=word.end + skipped) for word in heard.words]
+        words = [word for word in said if word.start + word.end <= 2 * cut]
+        words += [word for word in new if word.start + word.end > 2 * cut]
+        return Hypothesis(self.joined(words), heard.confidence, tuple(words))
+
+    @property
+    def _spaced(self) -> bool:
+        """Whether words are separated."""
+        return self.vocabulary.token_type != "char" or self.word_end >= 0
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

@@ -102,3 +102,24 @@ def test_a_draft_of_nothing_is_empty(package_folder: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("kind", KINDS)
 def test_warm_up(package_folder: Path, kind: str) -> None:
     make(package_folder, kind).warm_up()
+
+
+def test_a_draft_of_a_long_utterance_encodes_its_end_only(
+    package_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    engine = make(package_folder, "two_pass")
+    audio = noise(20 * 16_000).audio
+    (first,) = engine.transcribe([Request(audio[: 12 * 16_000], False, Options())])
+    encode, lengths = engine._networks.encode, list[int]()
+
+    def counted(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        lengths.append(len(features))
+        return encode(features)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(engine._networks, "encode", counted)
+    (second,) = engine.transcribe([Request(audio, False, Options(), first)])
+    assert lengths == [8 * 100 + 1]
+    words = second.hypotheses[0].words
+    assert words[0] == first.hypotheses[0].words[0] and words[-1].start >= 12 * 16_000
+    starts = [word.start for word in words]
+    assert starts == sorted(starts) and second.text == " ".join(word.text for word in words)

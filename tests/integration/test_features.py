@@ -12,7 +12,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[object, Features]:
-    from recognizer.decoding.export import features_of
+    from recognizer.decoding.parts import features_of
     from tests.tiny_model import build_tiny_model
 
     model, _ = build_tiny_model(normalize_conf={"norm_means": True, "norm_vars": True})

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 
 def test_steps_equal_the_whole() -> None:
-    from recognizer.decoding.export import checked_torch_package
+    from recognizer.decoding.parts import checked_torch_package
 
     ready = checked_torch_package(*build_tiny_model(), "cpu")
     hidden, _ = ready.networks.encode(
@@ -32,7 +32,7 @@ def test_steps_equal_the_whole() -> None:
 
 
 def test_a_hidden_token_changes_nothing() -> None:
-    from recognizer.decoding.export import checked_torch_package
+    from recognizer.decoding.parts import checked_torch_package
 
     networks = checked_torch_package(*build_tiny_model(), "cpu").networks
     memory = networks.memory(np.random.default_rng(0).normal(size=(9, 16)).astype(np.float32))

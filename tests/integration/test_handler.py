@@ -110,6 +110,14 @@ def test_an_utterance_is_decoded_while_its_pause_lasts_and_not_again(server: Liv
     assert all(isinstance(job, Draft) for job in server.backend.jobs)
 
 
+def test_an_engine_that_is_slow_decodes_the_utterance_itself() -> None:
+    with live_server() as server:
+        server.backend.eager = False
+        heard = asyncio.run(dictate(server.url, SILENCE, spoken(1, 2, 3), SILENCE, interim_results=True))
+        assert finals(heard) == ["w1 w2 w3"]
+        assert [isinstance(job, Draft) for job in server.backend.jobs].count(False) == 1
+
+
 def test_without_interim_results_only_utterances_are_decoded(server: LiveServer) -> None:
     server.backend.jobs.clear()
     heard = asyncio.run(dictate(server.url, SILENCE, spoken(1, 2, 3), SILENCE))

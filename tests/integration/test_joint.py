@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recognizer.decoding.export import checked_torch_package
 from recognizer.decoding.joint import joint_search
 from recognizer.decoding.package import Package
+from recognizer.decoding.parts import checked_torch_package
 from recognizer.decoding.phrases import build
 from tests.tiny_model import TOKENS, build_tiny_model
 

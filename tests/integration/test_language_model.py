@@ -60,9 +60,9 @@ def test_the_joint_search_equals_espnets(files: ModelFiles) -> None:
     import torch
     from espnet2.tasks.lm import LMTask
 
-    from recognizer.decoding.export import checked_torch_package
     from recognizer.decoding.joint import joint_search
     from recognizer.decoding.language_model import LanguageModel
+    from recognizer.decoding.parts import checked_torch_package
     from recognizer.decoding.phrases import build
     from tests.integration.test_joint import search_of
 

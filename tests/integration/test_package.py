@@ -16,13 +16,13 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 
 def test_there_and_back(tmp_path: Path) -> None:
-    from recognizer.decoding import export
+    from recognizer.decoding import export, parts
 
     model, args = build_tiny_model()
     export.export_model(model, args, tmp_path)
     ready = package.load(tmp_path, 1)
-    assert ready.vocabulary == export.vocabulary_of(model, args)
-    expected = export.features_of(model)
+    assert ready.vocabulary == parts.vocabulary_of(model, args)
+    expected = parts.features_of(model)
     for name, value in vars(expected).items():
         np.testing.assert_array_equal(vars(ready.features)[name], value)
     assert isinstance(ready.features, Features) and isinstance(ready.features.hop, int)

@@ -11,7 +11,7 @@ AUDIO = np.zeros(1_600, np.float32)
 
 
 def make_answers(count: int) -> tuple[Answers, list[Utterance]]:
-    answers = Answers(offset=16_000, interim_results=True, max_alternatives=2)
+    answers = Answers(offset=16_000, interim_results=True, max_alternatives=2, words=True)
     utterances = [Utterance(n, n * 16_000, AUDIO) for n in range(count)]
     for utterance in utterances:
         answers.expect(utterance)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from recognizer.base import Hypothesis, Word
 from recognizer.decoding.package import Vocabulary
 from recognizer.decoding.results import Calibration, Texts, tidy
 
@@ -85,3 +86,13 @@ def test_calibration() -> None:
 )
 def test_spaces(text: str, tidied: str) -> None:
     assert tidy(text) == tidied
+
+
+@pytest.mark.parametrize("vocabulary, separator", [(ENGLISH, " "), (JAPANESE, "")])
+def test_a_draft_goes_on_where_the_one_before_ended(vocabulary: Vocabulary, separator: str) -> None:
+    """The window begins at 3.0 s; its first half second is left to what was said before."""
+    said = [Word(name, start * 1_600, start * 1_600 + 1_600, 0.9) for name, start in (("a", 10), ("b", 31), ("c", 36))]
+    new = [Word(name, start * 1_600, start * 1_600 + 1_600, 0.8) for name, start in (("x", 0), ("c", 6), ("d", 20))]
+    whole = Texts(vocabulary).continued(said, Hypothesis("x c d", 0.7, tuple(new)), 48_000)
+    assert whole.text == separator.join("abcd") and whole.confidence == 0.7
+    assert [word.start for word in whole.words] == [16_000, 49_600, 57_600, 80_000]

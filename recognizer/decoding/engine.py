@@ -78,7 +78,7 @@ class FastEngine:
         tokens, begins = greedy(log_probs, self._vocabulary.blank)
         spoken = [(token, at) for token, at in zip(tokens, begins, strict=True) if token != self._vocabulary.eos]
         if not spoken:
-            return Transcript((Hypothesis(self._texts.joined(said), 1.0, said),) if skipped else ())
+            return request.known if skipped and request.known else Transcript(())
         scores = np.array([log_probs[at, token] for token, at in spoken], np.float32)
         samples = max(len(request.audio) - skipped, MIN_SAMPLES)
         heard = self._texts.hypothesis([token for token, _ in spoken], scores, log_probs, samples, words=True)
@@ -89,13 +89,14 @@ class FastEngine:
     def _final(self, request: Request) -> Transcript:
         hidden, log_probs = self._encoded(request.audio)
         graph = self._graph(request.options.phrases)
+        cap = 10 + TOKENS_PER_SECOND * len(request.audio) // SAMPLE_RATE
         match self._search.kind:
             case "exact":
-                found = self._exact(hidden, log_probs, graph, request)
+                found = self._exact(hidden, log_probs, graph, cap, request.options.max_alternatives + SPARE)
             case "two_pass":
-                found = self._two_pass(hidden, log_probs, graph)
+                found = self._two_pass(hidden, log_probs, graph, cap)
             case _:
-                found = self._ctc(log_probs, graph)
+                found = self._ctc(log_probs, graph, cap)
         if not found or not found[0].tokens:
             return Transcript(())
         samples = max(len(request.audio), MIN_SAMPLES)
@@ -106,14 +107,14 @@ class FastEngine:
         ]
         return Transcript(_ranked(hypotheses, [one.score for one in found])[: request.options.max_alternatives])
 
-    def _ctc(self, log_probs: Floats, graph: PhraseGraph) -> list[_Scored]:
-        found = self._prefixes(log_probs, graph)
+    def _ctc(self, log_probs: Floats, graph: PhraseGraph, cap: int) -> list[_Scored]:
+        found = self._prefixes(log_probs, graph, cap)
         each = [np.full(len(tokens), score / max(1, len(tokens)), np.float32) for tokens, score in found]
         return self._ordered(found, [score for _, score in found], each, graph)
 
-    def _two_pass(self, hidden: Floats, log_probs: Floats, graph: PhraseGraph) -> list[_Scored]:
+    def _two_pass(self, hidden: Floats, log_probs: Floats, graph: PhraseGraph, cap: int) -> list[_Scored]:
         """The n-best of CTC in the order of both scores, as in U2 (Zhang et al. 2020, arXiv 2012.05481)."""
-        found = self._prefixes(log_probs, graph)
+        found = self._prefixes(log_probs, graph, cap)
         each = self._attention(hidden, [tokens for tokens, _ in found])
         weight = self._search.ctc_weight
         scores = [weight * ctc + (1 - weight) * float(row.sum()) for (_, ctc), row in zip(found, each, strict=True)]
@@ -131,17 +132,19 @@ class FastEngine:
         ]
         return sorted(scored, key=lambda one: -one.score)
 
-    def _prefixes(self, log_probs: Floats, graph: PhraseGraph) -> list[tuple[Tokens, float]]:
+    def _prefixes(self, log_probs: Floats, graph: PhraseGraph, cap: int) -> list[tuple[Tokens, float]]:
         beam = max(self._search.beam, CTC_BEAM)
-        return prefix_beam(log_probs, beam, self._vocabulary.blank, self._vocabulary.eos, graph)
+        found = prefix_beam(log_probs, beam, self._vocabulary.blank, self._vocabulary.eos, graph)
+        return [(tokens[:cap], score) for tokens, score in found]
 
-    def _exact(self, hidden: Floats, log_probs: Floats, graph: PhraseGraph, request: Request) -> list[_Scored]:
+    def _exact(
+        self, hidden: Floats, log_probs: Floats, graph: PhraseGraph, cap: int, wanted: int
+    ) -> list[_Scored]:  # fmt: skip
         ended = joint_search(
             self._networks, self._vocabulary, hidden, log_probs, beam=self._search.beam,
             ctc_weight=self._search.ctc_weight, penalty=self._search.penalty,
-            max_tokens=10 + TOKENS_PER_SECOND * len(request.audio) // SAMPLE_RATE, phrases=graph,
-            language_model=self._language_model,
-        )[: request.options.max_alternatives + SPARE]  # fmt: skip
+            max_tokens=cap, phrases=graph, language_model=self._language_model,
+        )[:wanted]  # fmt: skip
         each = self._attention(hidden, [one.tokens for one in ended])
         return [_Scored(one.tokens, one.score, row[:-1]) for one, row in zip(ended, each, strict=True)]
 

@@ -123,3 +123,10 @@ def test_a_draft_of_a_long_utterance_encodes_its_end_only(
     assert words[0] == first.hypotheses[0].words[0] and words[-1].start >= 12 * 16_000
     starts = [word.start for word in words]
     assert starts == sorted(starts) and second.text == " ".join(word.text for word in words)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_output_is_capped(package_folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recognizer.decoding.engine.TOKENS_PER_SECOND", -7)  # 10 - 7 tokens for one second
+    (transcript,) = make(package_folder, kind).transcribe([noise(16_000, max_alternatives=5)])
+    assert all(1 <= len(one.text) <= 3 for one in transcript.hypotheses)

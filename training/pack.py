@@ -10,17 +10,28 @@ import yaml
 
 from training.recipe import Recipe
 
+NAME = "valid.acc.ave.pth"
 FIXED = ("rir_scp", "noise_scp", "output_dir", "init_param", "init", "specaug", "specaug_conf")
 KEPT_PREFIXES = ("encoder", "decoder", "frontend", "normalize", "ctc_conf", "model", "token_type", "joint_net")
 
 
-def checkpoint(recipe: Recipe) -> Path:
-    """The average of the best checkpoints, or the newest one while training still runs."""
+def best_checkpoints(recipe: Recipe) -> list[Path]:
+    """The kept checkpoints with the best validation accuracy, best first; also while training still runs."""
     folder = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
-    for name in ("valid.acc.ave.pth", "valid.acc.best.pth", "latest.pth"):
-        if (folder / name).exists():
-            return folder / name
-    raise SystemExit(f"no checkpoint in {folder}; run `python -m training train {recipe.name}` first")
+    state = folder / "checkpoint.pth"
+    if not state.exists():
+        raise SystemExit(f"no checkpoint in {folder}; run `python -m training train {recipe.name}` first")
+    stats = torch.load(state, map_location="cpu", weights_only=False)["reporter"]["stats"]
+    ranked = sorted(stats, key=lambda epoch: -float(stats[epoch]["valid"]["acc"]))
+    kept = [folder / f"{epoch}epoch.pth" for epoch in ranked[: int(recipe.asr["keep_nbest_models"])]]
+    return [path for path in kept if path.exists()]
+
+
+def average(paths: list[Path]) -> dict[str, torch.Tensor]:
+    """The mean of the weights; counters are those of the first."""
+    states = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
+    mean = {name: sum(state[name] for state in states) / len(states) for name in states[0]}
+    return {name: mean[name] if first.is_floating_point() else first for name, first in states[0].items()}
 
 
 def packed_config(recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -33,9 +44,9 @@ def packed_config(recipe: Recipe, folder: Path) -> dict[str, Any]:
 
 
 def pack(recipe: Recipe) -> None:
-    source = checkpoint(recipe)
-    config = packed_config(recipe, source.parent)
-    weights = torch.load(source, map_location="cpu", weights_only=True)
+    sources = best_checkpoints(recipe)
+    config = packed_config(recipe, sources[0].parent)
+    weights = average(sources)
     halves = {name: w.half() if w.dtype is torch.float32 else w for name, w in weights.items()}
     base = f"exp/asr_{recipe.name}"
     meta = {
@@ -43,7 +54,7 @@ def pack(recipe: Recipe) -> None:
         "torch": str(torch.__version__).split("+")[0],
         "python": "3.11",
         "timestamp": datetime.now(UTC).timestamp(),
-        "files": {"asr_model_file": f"{base}/{source.name}"},
+        "files": {"asr_model_file": f"{base}/{NAME}"},
         "yaml_files": {"asr_train_config": f"{base}/config.yaml"},
         "decoding": recipe.pack["decoding"],
     }
@@ -52,6 +63,7 @@ def pack(recipe: Recipe) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr("meta.yaml", yaml.safe_dump(meta))
         archive.writestr(f"{base}/config.yaml", yaml.safe_dump(config, allow_unicode=True))
-        with archive.open(f"{base}/{source.name}", "w") as file:
+        with archive.open(f"{base}/{NAME}", "w") as file:
             torch.save(halves, file)
-    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB from {source.name}")
+    epochs = ", ".join(path.stem for path in sources)
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, the mean of {epochs}")

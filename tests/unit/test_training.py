@@ -61,3 +61,26 @@ def test_word_error_rate_and_its_interval() -> None:
     assert counts == [(1, 3), (1, 1), (0, 1)] and rate(counts) == 40.0
     low, high = interval(counts, RNG)
     assert 0 <= low <= 40 <= high <= 100
+
+
+@pytest.mark.filterwarnings("default")  # torch's own
+def test_the_best_checkpoints_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from training.pack import average, best_checkpoints
+    from training.recipe import Recipe
+
+    recipe = load_recipe("en-small")
+    monkeypatch.setattr(Recipe, "work", property(lambda self: tmp_path))
+    folder = tmp_path / f"exp-{len(recipe.curriculum) - 1}"
+    with pytest.raises(SystemExit, match="no checkpoint"):
+        best_checkpoints(recipe)
+    folder.mkdir()
+    accuracies = {1: 0.2, 2: 0.9, 3: 0.5, 4: 0.8}
+    stats = {epoch: {"valid": {"acc": accuracy}} for epoch, accuracy in accuracies.items()}
+    torch.save({"reporter": {"stats": stats}}, folder / "checkpoint.pth")
+    for epoch in (2, 3, 4):  # the trainer deleted the worst
+        torch.save({"w": torch.tensor([float(epoch)]), "n": torch.tensor(epoch)}, folder / f"{epoch}epoch.pth")
+    best = best_checkpoints(recipe)
+    assert [path.stem for path in best] == ["2epoch", "4epoch", "3epoch"]
+    assert average(best) == {"w": torch.tensor([3.0]), "n": torch.tensor(2)}

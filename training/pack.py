@@ -15,9 +15,9 @@ FIXED = ("rir_scp", "noise_scp", "output_dir", "init_param", "init", "specaug", 
 KEPT_PREFIXES = ("encoder", "decoder", "frontend", "normalize", "ctc_conf", "model", "token_type", "joint_net")
 
 
-def best_checkpoints(recipe: Recipe, number: int) -> list[Path]:
-    """The kept checkpoints of a curriculum step with the best validation accuracy; also while training still runs."""
-    folder = recipe.work / f"exp-{number}"
+def best_checkpoints(recipe: Recipe) -> list[Path]:
+    """The kept checkpoints with the best validation accuracy, best first; also while training still runs."""
+    folder = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
     state = folder / "checkpoint.pth"
     if not state.exists():
         raise SystemExit(f"no checkpoint in {folder}; run `python -m training train {recipe.name}` first")
@@ -44,7 +44,7 @@ def packed_config(recipe: Recipe, folder: Path) -> dict[str, Any]:
 
 
 def pack(recipe: Recipe) -> None:
-    sources = best_checkpoints(recipe, len(recipe.curriculum) - 1)
+    sources = best_checkpoints(recipe)
     config = packed_config(recipe, sources[0].parent)
     weights = average(sources)
     halves = {name: w.half() if w.dtype is torch.float32 else w for name, w in weights.items()}

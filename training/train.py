@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 import yaml
 
-from training.pack import average, best_checkpoints
 from training.recipe import Recipe
 
 
@@ -34,21 +33,10 @@ def stage_config(recipe: Recipe, number: int) -> Path:
         }
     )
     if number:
-        config["init_param"] = [str(starting_point(recipe, number))]
+        config["init_param"] = [str(work / f"exp-{number - 1}" / "latest.pth")]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    return path
-
-
-def starting_point(recipe: Recipe, number: int) -> Path:
-    """The last checkpoint of the step before, or with `start: average` the mean of its best."""
-    folder = recipe.work / f"exp-{number - 1}"
-    if recipe.curriculum[number].get("start") != "average":
-        return folder / "latest.pth"
-    path = folder / "average.pth"
-    if not path.exists():
-        torch.save(average(best_checkpoints(recipe, number - 1)), path)
     return path
 
 

@@ -1,0 +1,45 @@
+"""Phrases on recorded speech: a word that the bundled model does not find by itself, and no harm to the others."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from recognizer.base import Engine, Options, Request
+from tests.served import MODEL, ROOT
+from tests.speech import RECORDING, WORDS
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.skipif(not MODEL.exists(), reason="needs the bundled model"),
+]
+RARE, RARE_WORD, BOOST = "an4/train_mgah_cen8-mgah-b.flac", "august", 3.0
+SEARCHES = ("two_pass", "exact")
+
+
+@pytest.fixture(scope="module", params=SEARCHES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    from recognizer.loading import EngineOptions, load_engine
+    from recognizer.models import resolve
+
+    cache = ROOT / "cache"
+    yield load_engine(resolve("bundled:en-small", cache), EngineOptions("cpu", request.param, 5, False, 0.0, 1, cache))
+
+
+def heard(engine: Engine, path: Path, *phrases: tuple[str, float]) -> str:
+    audio, _ = soundfile.read(path, dtype="float32")
+    return engine.transcribe([Request(audio, True, Options("en", phrases=phrases))])[0].text
+
+
+def test_a_rare_word_is_heard_with_its_phrase_and_not_without(engine: Engine, speech_fixtures: Path) -> None:
+    assert RARE_WORD not in heard(engine, speech_fixtures / RARE)
+    assert RARE_WORD in heard(engine, speech_fixtures / RARE, (RARE_WORD, BOOST)).split()
+
+
+def test_speech_without_it_stays_what_it_was(engine: Engine, speech_fixtures: Path) -> None:
+    others = [speech_fixtures / RECORDING, *sorted((speech_fixtures / "an4").glob("*fkai*"))]
+    phrases = ((RARE_WORD, BOOST), ("Kyoto", BOOST), ("ipsum", BOOST))
+    changed = [path.name for path in others if heard(engine, path) != heard(engine, path, *phrases)]
+    assert changed == [] and heard(engine, others[0], *phrases) == WORDS

@@ -133,7 +133,7 @@ class FastEngine:
         return sorted(scored, key=lambda one: -one.score)
 
     def _prefixes(self, log_probs: Floats, graph: PhraseGraph, cap: int) -> list[tuple[Tokens, float]]:
-        beam = max(self._search.beam, CTC_BEAM)
+        beam = max(self._search.beam, CTC_BEAM) * _widening(graph)
         found = prefix_beam(log_probs, beam, self._vocabulary.blank, self._vocabulary.eos, graph)
         return [(tokens[:cap], score) for tokens, score in found]
 
@@ -141,7 +141,8 @@ class FastEngine:
         self, hidden: Floats, log_probs: Floats, graph: PhraseGraph, cap: int, wanted: int
     ) -> list[_Scored]:  # fmt: skip
         ended = joint_search(
-            self._networks, self._vocabulary, hidden, log_probs, beam=self._search.beam,
+            self._networks, self._vocabulary, hidden, log_probs,
+            beam=self._search.beam * _widening(graph),
             ctc_weight=self._search.ctc_weight, penalty=self._search.penalty,
             max_tokens=cap, phrases=graph, language_model=self._language_model,
         )[:wanted]  # fmt: skip
@@ -166,6 +167,11 @@ class FastEngine:
     def _phrase_graph(self, phrases: Phrases) -> PhraseGraph:
         spelled = [(self._texts.tokens(phrase), boost) for phrase, boost in phrases]
         return build([(tokens, boost) for tokens, boost in spelled if tokens], self._texts.word_end)
+
+
+def _widening(graph: PhraseGraph) -> int:
+    """Begun phrases take places in the beam from hypotheses that end better: there must be room for both."""
+    return 2 if len(graph.labels) else 1
 
 
 def _ranked(hypotheses: list[Hypothesis], scores: list[float]) -> tuple[Hypothesis, ...]:

@@ -26,7 +26,7 @@ from recognizer.decoding.rescoring import attention_scores
 from recognizer.decoding.results import Texts
 from recognizer.espnet import load_stock_engine
 from recognizer.models import ModelFiles, resolve
-from training.data import read_audio
+from training.data import manifest, read_audio
 from training.evaluate import rate, word_errors
 
 CLIP = "jfk/jfk.flac"  # 11 s
@@ -202,13 +202,26 @@ def bundled() -> None:
     table(ways, [clip.audio for clip in clips], f"en-small, {len(clips)} utterances", errors)
 
 
+def equality() -> None:
+    """Whether `exact` finds stock's tokens on every human test row, whatever its language."""
+    files = resolve("bundled:en-small", Path("cache"))
+    ready = package.load(export.ensure_exported(files, Path("cache")), THREADS)
+    ways = {"stock": stock(files, unlimited), **searches(ready, float(files.decoding["ctc_weight"]), unlimited)}
+    clips = [read_audio(row["path"]) for row in manifest("test")]
+    same = sum(list(ways["exact"](clip)) == list(ways["stock"](clip)) for clip in clips)
+    print(f"\n`exact` found stock's tokens on {same} of {len(clips)} human test rows.")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", default=["bundled", *MODELS], help=f"of bundled, {', '.join(MODELS)}")
+    parser.add_argument("models", nargs="*", default=["bundled", *MODELS, "equality"])
     print("| model and audio | search | wall s | CPU s | RTF | faster (wall) | (CPU) | same tokens | WER % |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name in parser.parse_args().models:
-        bundled() if name == "bundled" else random_weights(name)
+        if name in MODELS:
+            random_weights(name)
+        else:
+            {"bundled": bundled, "equality": equality}[name]()
 
 
 if __name__ == "__main__":

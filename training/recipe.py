@@ -22,7 +22,7 @@ class Recipe:
     @property
     def work(self) -> Path:
         """Where the stages leave their files; not part of the repository."""
-        return Path("training") / "work" / self.name
+        return Path("training") / "runs" / self.name
 
 
 def load_recipe(name: str) -> Recipe:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from recognizer.base import Engine, ModelError
 from recognizer.espnet import DEFAULT_CTC_WEIGHT, build_model, load_stock_engine
+from recognizer.kana import KanaEngine
 from recognizer.models import ModelFiles
 
 
@@ -23,7 +24,13 @@ class EngineOptions:
 
 
 def load_engine(files: ModelFiles, options: EngineOptions) -> Engine:
-    """A model that the fast search does not know gets ESPnet's own. Raises ModelError."""
+    """An engine that writes as people of its language do. Raises ModelError."""
+    engine = _load_engine(files, options)
+    return KanaEngine(engine) if files.decoding.get("writes") == "kana" else engine
+
+
+def _load_engine(files: ModelFiles, options: EngineOptions) -> Engine:
+    """A model that the fast search does not know gets ESPnet's own."""
     device = choose_device(options.device)
     if options.decoding == "stock":
         return _load_stock(files, device, options, "DECODING is 'stock'")

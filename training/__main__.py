@@ -1,10 +1,19 @@
-"""`python -m training STAGE RECIPE`: data, train, pack, calibrate or evaluate."""
+"""`python -m training STAGE RECIPE`: one stage of a recipe; each can be run again and goes on where it stopped."""
 
 import argparse
+from importlib import import_module
 
 from training.recipe import load_recipe
 
-STAGES = ("data", "train", "pack", "calibrate", "evaluate")
+STAGES = {  # in this order; each is a function of the module named
+    "synthesise": "training.synthesise",
+    "data": "training.data",
+    "train": "training.train",
+    "average": "training.pack",
+    "pack": "training.pack",
+    "calibrate": "training.calibrate",
+    "evaluate": "training.evaluate",
+}
 
 
 def main() -> None:
@@ -12,28 +21,8 @@ def main() -> None:
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("recipe", help="a name in training/recipes, such as en-small")
     arguments = parser.parse_args()
-    recipe = load_recipe(arguments.recipe)
-    match arguments.stage:
-        case "data":
-            from training.data import prepare
-
-            prepare(recipe)
-        case "train":
-            from training.train import train
-
-            train(recipe)
-        case "evaluate":
-            from training.evaluate import evaluate
-
-            evaluate(recipe)
-        case "pack":
-            from training.pack import pack
-
-            pack(recipe)
-        case "calibrate":
-            from training.calibrate import calibrate
-
-            calibrate(recipe)
+    stage = getattr(import_module(STAGES[arguments.stage]), arguments.stage)
+    stage(load_recipe(arguments.recipe))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from recognizer.base import Hypothesis, Options, Request
-from recognizer.loading import EngineOptions, load_engine
-from recognizer.models import resolve
-from training.evaluate import evaluation_sets
+from training.data import read_audio
+from training.evaluate import bundled, evaluation_sets
 from training.recipe import Recipe
 
 Line = tuple[float, float]  # slope and offset
@@ -33,9 +32,9 @@ class Judged:
     right: bool
 
 
-def judge(hypothesis: Hypothesis, reference: str) -> list[Judged]:
-    """Each word; right when it stands in the longest common part."""
-    words, expected = [word.text for word in hypothesis.words], reference.split()
+def judge(hypothesis: Hypothesis, reference: Sequence[str]) -> list[Judged]:
+    """Each word, or character in Japanese; right when it stands in the longest common part."""
+    words, expected = [word.text for word in hypothesis.words], list(reference)
     blocks = SequenceMatcher(None, words, expected, autojunk=False).get_matching_blocks()
     right = {n for block in blocks for n in range(block.a, block.a + block.size)}
     return [Judged(word.confidence, n in right) for n, word in enumerate(hypothesis.words)]
@@ -76,18 +75,16 @@ def halves(judged: Sequence[Judged]) -> list[Judged]:
 
 
 def calibrate(recipe: Recipe) -> None:
-    files = resolve(f"bundled:{recipe.name}", Path("cache"))
-    files.decoding.pop("confidence", None)
-    options = EngineOptions("cpu", "two_pass", recipe.pack["decoding"]["beam_size"], False, 0.0, 2, Path("cache"))
-    engine = load_engine(files, options)
+    lang = recipe.data["lang"]
+    engine = bundled(recipe, writes=False, calibrated=False)
     words: list[Judged] = []
     utterances: list[Judged] = []
-    for _, clips in evaluation_sets(recipe):
-        for clip in clips:
-            (transcript,) = engine.transcribe([Request(clip.audio, True, Options("en", words=True))])
-            for best in transcript.hypotheses[:1]:
-                words += judge(best, clip.text)
-                utterances.append(Judged(best.confidence, best.text == clip.text))
+    for name, clips in evaluation_sets(recipe):
+        for clip in clips if "synthetic" not in name else ():
+            request = Request(read_audio(clip.path.resolve()), True, Options(lang, words=True))
+            for best in engine.transcribe([request])[0].hypotheses[:1]:
+                words += judge(best, clip.heard if lang == "ja" else clip.heard.split())
+                utterances.append(Judged(best.confidence, best.text == clip.heard))
     lines = {}
     print(
         "| confidence of | count | right % | calibration error, raw | calibrated (other half) |\n|---|---|---|---|---|"

@@ -1,4 +1,4 @@
-"""Stage `data`: recorded human speech -> Kaldi-style folders that ESPnet2 reads.
+"""Stage `data`: recorded and synthetic speech -> Kaldi-style lists that ESPnet2 reads, one folder per curriculum step.
 
 Only rows whose role is `train` become training speech; `test` rows are never opened here.
 """
@@ -7,75 +7,125 @@ import json
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
-import soxr
-from numpy.typing import NDArray
 
 from audio import SAMPLE_RATE, Samples
+from recognizer.kana import hiragana, reading
+from training.augment import hiss
 from training.recipe import Recipe
 
 FIXTURES = Path(os.environ.get("SPEECH_FIXTURES", "../shared/speech"))
+NOT_KANA = re.compile(r"[^ぁ-ゖー]")
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording or a piece of one, with what is said in it."""
+    """One audio file with what is said in it; `kind` is word, sentence, connected or empty."""
 
     id: str
+    corpus: str
     speaker: str
+    kind: str
     text: str
-    audio: Samples
+    path: Path
+    samples: int
+    prompt: str = ""  # the text that a synthetic voice was given
+
+    @property
+    def audio(self) -> Samples:
+        return read_audio(self.path.resolve())
 
 
-def manifest(role: str) -> list[dict[str, str]]:
+def manifest(role: str) -> list[dict[str, Any]]:
     """The rows of the speech manifest with this role."""
     lines = (FIXTURES / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     return [row for row in map(json.loads, lines) if row["role"] == role]
 
 
-def read_audio(path: str) -> Samples:
+def read_audio(path: str | Path) -> Samples:
+    """A file of the fixtures, or any other by its full path."""
     audio: Samples
     audio, rate = soundfile.read(FIXTURES / path, dtype="float32")
     if rate != SAMPLE_RATE:
-        raise SystemExit(f"{path} is at {rate} Hz; the fixtures are at {SAMPLE_RATE} Hz")
+        raise SystemExit(f"{path} is at {rate} Hz; speech is kept at {SAMPLE_RATE} Hz")
     return audio
 
 
 def normalise(transcript: str) -> str:
-    """Lower case, letters and apostrophes only, single spaces."""
+    """English: lower case, letters and apostrophes only, single spaces."""
     return " ".join(re.sub(r"[^a-z' ]", " ", transcript.lower()).split())
 
 
-def recordings(corpora: list[str]) -> list[Clip]:
-    return [
-        Clip(row["id"].replace("/", "-"), row["speaker"], normalise(row["transcript"]), read_audio(row["path"]))
-        for row in manifest("train")
-        if row["path"].split("/")[0] in corpora
-    ]
+def spoken_text(row: dict[str, Any]) -> str:
+    """What a model shall write for this row: words in English, the reading in kana in Japanese."""
+    if row["lang"] == "en":
+        return normalise(row["transcript"])
+    return NOT_KANA.sub("", hiragana(row.get("reading") or reading(row["transcript"]) or ""))
 
 
-def digit_strings(clips: list[Clip], count: int, rng: np.random.Generator) -> Iterator[Clip]:
-    """Isolated digits of one speaker in a row, so that words learned alone are heard together."""
+def clip_of(row: dict[str, Any]) -> Clip:
+    path = FIXTURES / row["path"]
+    corpus, name = row["path"].split("/")[0], row["id"].replace("/", "-")
+    kind = "word" if row.get("kind") == "word" or corpus == "fsdd" else "sentence"
+    return Clip(name, corpus, row.get("speaker", ""), kind, spoken_text(row), path, soundfile.info(path).frames)
+
+
+def recordings(corpora: Sequence[str]) -> list[Clip]:
+    """Human speech that may train."""
+    return [clip_of(row) for row in manifest("train") if row["path"].split("/")[0] in corpora]
+
+
+def synthetic(recipe: Recipe, *, unseen: bool = False) -> Iterator[Clip]:
+    """What stage `synthesise` has made so far; `unseen` is what no step trains on."""
+    for rows in sorted((recipe.work / "synthetic").glob("*/rows.jsonl")):
+        if rows.parent.name.startswith("unseen") == unseen:
+            for row in map(json.loads, rows.read_text(encoding="utf-8").splitlines()):
+                name = f"synthetic-{rows.parent.name}-{Path(row['path']).stem}"
+                path = rows.parent / row["path"]
+                yield Clip(
+                    name, "synthetic", row["voice"], row["kind"], row["transcript"], path, row["samples"], row["prompt"]
+                )
+
+
+def held_out(recipe: Recipe, clips: list[Clip]) -> set[str]:
+    """Ids of the development set: whole speakers, or every speaker's share of the words."""
+    speakers = set(recipe.data.get("held_out_speakers", []))
+    if missing := speakers - {clip.speaker for clip in clips}:
+        raise SystemExit(f"held_out_speakers names nobody in the data: {sorted(missing)}")
+    texts = sorted({clip.text for clip in clips if clip.kind == "word"})
+    share = float(recipe.data.get("held_out_words", 0.0))
+    chosen = set(np.random.default_rng(recipe.data["seed"]).permutation(texts)[: round(share * len(texts))])
+    return {clip.id for clip in clips if clip.speaker in speakers or clip.text in chosen}
+
+
+def connected(clips: list[Clip], count: int, space: str, folder: Path, rng: np.random.Generator) -> Iterator[Clip]:
+    """Isolated words of one speaker in a row, so that words learned alone are heard together."""
     by_speaker = defaultdict(list)
     for clip in clips:
-        if clip.speaker.startswith("fsdd_"):
-            by_speaker[clip.speaker].append(clip)
+        if clip.kind == "word":
+            by_speaker[(clip.corpus, clip.speaker)].append(clip)
     speakers = sorted(by_speaker)
     for number in range(count if speakers else 0):
-        digits = by_speaker[speakers[number % len(speakers)]]
-        chosen = [digits[i] for i in rng.integers(len(digits), size=rng.integers(2, 8))]
-        gaps = [hiss(int(rng.integers(160, 5600)), rng) for _ in chosen]
-        audio = np.concatenate([part for clip, gap in zip(chosen, gaps, strict=True) for part in (clip.audio, gap)])
-        yield Clip(f"string-{number:05d}", chosen[0].speaker, " ".join(c.text for c in chosen), audio)
+        corpus, speaker = speakers[number % len(speakers)]
+        words = by_speaker[corpus, speaker]
+        chosen = [words[i] for i in rng.integers(len(words), size=rng.integers(2, 8))]
+        parts = [part for clip in chosen for part in (clip.audio, gap(rng))]
+        text = space.join(clip.text for clip in chosen)
+        path, audio = folder / f"connected-{number:05d}.wav", np.concatenate(parts[:-1])
+        yield written(Clip(path.stem, corpus, speaker, "connected", text, path, len(audio)), audio)
 
 
-def silences(seconds: float, rng: np.random.Generator) -> Iterator[Clip]:
+def gap(rng: np.random.Generator) -> Samples:
+    return hiss(int(rng.integers(160, 5600)), rng)
+
+
+def silences(seconds: float, folder: Path, rng: np.random.Generator) -> Iterator[Clip]:
     """Noise and near silence whose transcript is empty: a model must learn to say nothing."""
     noises = [read_audio(row["path"]) for row in manifest("noise")]
     number, made = 0, 0.0
@@ -83,81 +133,62 @@ def silences(seconds: float, rng: np.random.Generator) -> Iterator[Clip]:
         length = int(rng.uniform(0.8, 5.0) * SAMPLE_RATE)
         source = noises[number % len(noises)] if number % 3 else hiss(length, rng)
         start = rng.integers(max(1, len(source) - length))
-        yield Clip(f"empty-{number:04d}", "noise", "", source[start : start + length])
+        path, audio = folder / f"empty-{number:04d}.wav", source[start : start + length]
+        yield written(Clip(path.stem, "empty", "noise", "empty", "", path, len(audio)), audio)
         number, made = number + 1, made + length / SAMPLE_RATE
 
 
-def hiss(samples: int, rng: np.random.Generator) -> Samples:
-    level = 10 ** rng.uniform(-5, -3)
-    noise: NDArray[np.float64] = rng.standard_normal(int(samples)) * level
-    return noise.astype(np.float32)
+def written(clip: Clip, audio: Samples) -> Clip:
+    clip.path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(clip.path, audio, SAMPLE_RATE, subtype="PCM_16")
+    return clip
 
 
-def at_speed(clip: Clip, factor: float) -> Clip:
-    """The clip spoken faster or slower, its pitch moving along."""
-    if factor == 1.0:
-        return clip
-    audio = soxr.resample(clip.audio, round(SAMPLE_RATE * factor), SAMPLE_RATE)
-    return replace(clip, id=f"{clip.id}-x{factor}", audio=audio.astype(np.float32))
+def fits(clip: Clip, step: dict[str, Any]) -> bool:
+    """Whether a curriculum step takes this clip."""
+    wanted = clip.kind in step.get("kinds", [clip.kind]) and clip.corpus in step.get("corpora", [clip.corpus])
+    return (wanted or clip.kind == "empty") and clip.samples <= step["max_seconds"] * SAMPLE_RATE
 
 
-def place(clip: Clip, recipe: Recipe, rng: np.random.Generator) -> Clip:
-    """Silence of random length around the speech, and a random level."""
-    low, high = recipe.data["pad_ms"]
-    pads = [hiss(int(rng.uniform(low, high) * SAMPLE_RATE / 1000), rng) for _ in range(2)]
-    audio = np.concatenate((pads[0], clip.audio, pads[1]))
-    peak = 10 ** (rng.uniform(*recipe.data["level_db"]) / 20)
-    return replace(clip, audio=(audio * peak / max(float(np.abs(audio).max()), 1e-4)).astype(np.float32))
+def repeated(clip: Clip, step: dict[str, Any]) -> list[str]:
+    """The ids under which a step lists this clip: rare corpora are heard more often."""
+    return [f"{clip.id}-{take}" for take in range(step.get("repeat", {}).get(clip.corpus, 1))]
 
 
-def fits(clip: Clip, stage: dict[str, Any]) -> bool:
-    """Whether a curriculum step takes this clip; digit strings and silences belong to every corpus."""
-    corpus = clip.id.split("-")[0]
-    wanted = corpus in ("string", "empty") or corpus in stage.get("corpora", [corpus])
-    return wanted and len(clip.audio) <= stage["max_seconds"] * SAMPLE_RATE
-
-
-def write_set(clips: list[Clip], folder: Path) -> None:
-    """`wav.scp`, `text`, `speech_shape` and the audio itself."""
-    (folder / "audio").mkdir(parents=True, exist_ok=True)
-    rows = []
-    for clip in sorted(clips, key=lambda clip: clip.id):
-        path = (folder / "audio" / f"{clip.id}.wav").resolve()
-        soundfile.write(path, clip.audio, SAMPLE_RATE, subtype="PCM_16")
-        rows.append((clip.id, path, clip.text, len(clip.audio)))
-    for name, column in (("wav.scp", 1), ("text", 2), ("speech_shape", 3)):
-        text = "".join(f"{row[0]} {row[column]}\n" for row in rows)
+def write_set(clips: list[Clip], folder: Path, step: dict[str, Any]) -> float:
+    """`wav.scp`, `text` and `speech_shape`; returns hours."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = sorted(((name, clip) for clip in clips for name in repeated(clip, step)), key=lambda row: row[0])
+    columns: dict[str, list[object]] = {
+        "wav.scp": [clip.path.resolve() for _, clip in rows],
+        "text": [clip.text for _, clip in rows],
+        "speech_shape": [clip.samples for _, clip in rows],
+    }
+    for name, column in columns.items():
+        text = "".join(f"{row[0]} {value}\n" for row, value in zip(rows, column, strict=True))
         (folder / name).write_text(text, encoding="utf-8")
+    return sum(clip.samples for _, clip in rows) / SAMPLE_RATE / 3600
 
 
-def write_scp(role: str, path: Path) -> None:
-    rows = [f"{row['id']} {(FIXTURES / row['path']).resolve()}\n" for row in manifest(role)]
-    path.write_text("".join(rows), encoding="utf-8")
-
-
-def tokens(clips: list[Clip]) -> list[str]:
-    characters = sorted(set("".join(clip.text for clip in clips)) | set("abcdefghijklmnopqrstuvwxyz'"))
+def tokens(clips: list[Clip], lang: str) -> list[str]:
+    alphabet = "abcdefghijklmnopqrstuvwxyz'" if lang == "en" else ""
+    characters = sorted(set("".join(clip.text for clip in clips)) | set(alphabet))
     return ["<blank>", "<unk>", *("<space>" if c == " " else c for c in characters), "<sos/eos>"]
 
 
-def prepare(recipe: Recipe) -> None:
+def data(recipe: Recipe) -> None:
     rng = np.random.default_rng(recipe.data["seed"])
-    clips = recordings(recipe.data["corpora"])
-    held_out = set(recipe.data["held_out_speakers"])
-    if missing := held_out - {clip.speaker for clip in clips}:
-        raise SystemExit(f"held_out_speakers names nobody in the data: {sorted(missing)}")
-    train = [clip for clip in clips if clip.speaker not in held_out]
-    dev = [clip for clip in clips if clip.speaker in held_out]
-    dev += digit_strings(dev, recipe.data["digit_strings"] // 20, rng)
-    train += digit_strings(train, recipe.data["digit_strings"], rng)
-    train += silences(recipe.data["empty_s"], rng)
-    train = [at_speed(clip, factor) for factor in recipe.data["speeds"] for clip in train]
-    for number, stage in enumerate(recipe.curriculum):
-        kept = [clip for clip in train if fits(clip, stage)]
-        write_set([place(clip, recipe, rng) for clip in kept], recipe.work / f"train-{number}")
-    write_set([place(clip, recipe, rng) for clip in dev], recipe.work / "dev")
-    write_scp("noise", recipe.work / "noise.scp")
-    write_scp("rir", recipe.work / "rir.scp")
-    (recipe.work / "tokens.txt").write_text("\n".join(tokens(train)) + "\n", encoding="utf-8")
-    hours = sum(len(clip.audio) for clip in train) / SAMPLE_RATE / 3600
-    print(f"train: {len(train)} utterances, {hours:.2f} h; dev: {len(dev)} utterances")
+    human, made = recordings(recipe.data["corpora"]), recipe.work / "made"
+    kept_back = held_out(recipe, human)
+    train = [clip for clip in human if clip.id not in kept_back] + list(synthetic(recipe))
+    train = [clip for clip in train if clip.text]
+    space = " " if recipe.data["lang"] == "en" else ""
+    train += list(connected(train, recipe.data["connected"], space, made, rng))
+    train += silences(recipe.data["empty_s"], made, rng)
+    dev = [clip for clip in human if clip.id in kept_back and clip.text] + list(synthetic(recipe, unseen=True))
+    for number, step in enumerate(recipe.curriculum):
+        hours = write_set([clip for clip in train if fits(clip, step)], recipe.work / f"train-{number}", step)
+        print(f"step {number}: {hours:.1f} h")
+    print(f"dev: {write_set(dev, recipe.work / 'dev', {}):.1f} h, {len(dev)} utterances")
+    token_list = "\n".join(tokens(train, recipe.data["lang"])) + "\n"
+    (recipe.work / "tokens.txt").write_text(token_list, encoding="utf-8")

@@ -1,39 +1,79 @@
 """Stage `evaluate`: the packed model, loaded as the service loads it, on speech that trained nothing.
 
-Prints word error rate per set with its 95 % bootstrap interval over utterances.
+Prints the error rate per set with its 95 % bootstrap interval over utterances: words in English; in Japanese characters
+of the text as written, and kana as the model hears them.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import editdistance
 import numpy as np
 
-from recognizer.base import Options, Request
+from recognizer.base import Engine, Options, Request
 from recognizer.loading import EngineOptions, load_engine
 from recognizer.models import resolve
-from training.data import Clip, hiss, manifest, normalise, read_audio, recordings
+from training.augment import hiss
+from training.data import clip_of, held_out, manifest, read_audio, recordings, synthetic
 from training.recipe import Recipe
 
 PAD_SAMPLES = 3_200  # 0.2 s of faint noise on both sides, as the segmenter leaves it
-Counts = tuple[int, int]  # word errors, words
+MARKS = re.compile(r"[\W_]")  # punctuation is not spoken
+Counts = tuple[int, int]  # errors, words or characters
 
 
-def evaluation_sets(recipe: Recipe) -> Iterator[tuple[str, list[Clip]]]:
-    held_out = set(recipe.data["held_out_speakers"])
-    clips = [clip for clip in recordings(recipe.data["corpora"]) if clip.speaker in held_out]
+@dataclass(frozen=True)
+class Spoken:
+    """One utterance of an evaluation set: what a model should write, as it hears it and as people read it."""
+
+    path: Path
+    heard: str
+    written: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """An error rate: its name, the engine's text and the reference it compares."""
+
+    name: str
+    writes: bool  # of kanji, not of kana
+    units: Callable[[str], Sequence[str]]
+    reference: Callable[[Spoken], str]
+
+
+WORDS = Measure("WER", True, str.split, lambda one: one.heard)
+CHARACTERS = Measure(
+    "CER", True, lambda text: MARKS.sub("", unicodedata.normalize("NFKC", text)), lambda one: one.written
+)
+KANA = Measure("kana CER", False, lambda text: text.replace(" ", ""), lambda one: one.heard)
+
+
+def measures(lang: str) -> tuple[Measure, ...]:
+    return (CHARACTERS, KANA) if lang == "ja" else (WORDS,)
+
+
+def evaluation_sets(recipe: Recipe) -> Iterator[tuple[str, list[Spoken]]]:
+    """Human speech held out of training, human test speech, then synthetic speech: never one for the other."""
+    rows = {clip_of(row).id: row for row in manifest("train") if row["lang"] == recipe.data["lang"]}
+    human = recordings(recipe.data["corpora"])
+    kept_back = held_out(recipe, human)
     for corpus in recipe.data["corpora"]:
-        yield f"{corpus}, held-out speakers", [clip for clip in clips if clip.speaker.startswith(corpus)]
+        clips = [clip for clip in human if clip.corpus == corpus and clip.id in kept_back]
+        yield f"{corpus}, held out", [Spoken(c.path, c.text, rows[c.id]["transcript"]) for c in clips]
     test = [row for row in manifest("test") if row["lang"] == recipe.data["lang"]]
     for corpus in sorted({row["path"].split("/")[0] for row in test}):
-        rows = [row for row in test if row["path"].startswith(corpus + "/")]
-        yield (
-            f"{corpus}, test",
-            [
-                Clip(row["id"], row.get("speaker", ""), normalise(row["transcript"]), read_audio(row["path"]))
-                for row in rows
-            ],
-        )
+        chosen = [(clip_of(row), row["transcript"]) for row in test if row["path"].startswith(corpus + "/")]
+        yield f"{corpus}, test", [Spoken(clip.path, clip.text, written) for clip, written in chosen]
+    if unseen := list(synthetic(recipe, unseen=True)):
+        yield "synthetic, unseen sentences and voice", [Spoken(c.path, c.text, c.prompt) for c in unseen]
+
+
+def errors(measure: Measure, hypothesis: str, spoken: Spoken) -> Counts:
+    reference = measure.units(measure.reference(spoken))
+    return editdistance.eval(measure.units(hypothesis), reference), len(reference)
 
 
 def word_errors(hypothesis: str, reference: str) -> Counts:
@@ -42,9 +82,9 @@ def word_errors(hypothesis: str, reference: str) -> Counts:
 
 
 def rate(counts: Sequence[Counts]) -> float:
-    """Word error rate in per cent."""
-    errors, words = np.sum(counts, axis=0)
-    return 100.0 * float(errors) / max(1, int(words))
+    """Error rate in per cent."""
+    wrong, units = np.sum(counts, axis=0)
+    return 100.0 * float(wrong) / max(1, int(units))
 
 
 def interval(counts: Sequence[Counts], rng: np.random.Generator) -> tuple[float, float]:
@@ -53,19 +93,31 @@ def interval(counts: Sequence[Counts], rng: np.random.Generator) -> tuple[float,
     return float(np.percentile(rates, 2.5)), float(np.percentile(rates, 97.5))
 
 
-def evaluate(recipe: Recipe) -> None:
+def bundled(recipe: Recipe, *, writes: bool, calibrated: bool = True) -> Engine:
+    """The packed model; with `writes` false it leaves kana as they are."""
     files = resolve(f"bundled:{recipe.name}", Path("cache"))
-    options = EngineOptions("auto", "two_pass", recipe.pack["decoding"]["beam_size"], False, 0.0, 2, Path("cache"))
-    engine = load_engine(files, options)
+    for key in ([] if writes else ["writes"]) + ([] if calibrated else ["confidence"]):
+        files.decoding.pop(key, None)
+    beam = recipe.pack["decoding"]["beam_size"]
+    return load_engine(files, EngineOptions("auto", "two_pass", beam, False, 0.0, 2, Path("cache")))
+
+
+def heard(engine: Engine, spoken: Spoken, lang: str, rng: np.random.Generator, *, final: bool) -> str:
+    audio = read_audio(spoken.path.resolve())
+    padded = np.concatenate((hiss(PAD_SAMPLES, rng), audio, hiss(PAD_SAMPLES, rng)))
+    (transcript,) = engine.transcribe([Request(padded, final, Options(lang))])
+    return transcript.text
+
+
+def evaluate(recipe: Recipe) -> None:
+    lang = recipe.data["lang"]
     rng = np.random.default_rng(0)
-    print("| set | utterances | WER % | 95 % interval | WER % of drafts |\n|---|---|---|---|---|")
-    for name, clips in evaluation_sets(recipe):
-        finals: list[Counts] = []
-        drafts: list[Counts] = []
-        for clip in clips:
-            audio = np.concatenate((hiss(PAD_SAMPLES, rng), clip.audio, hiss(PAD_SAMPLES, rng)))
-            for final, counts in ((True, finals), (False, drafts)):
-                (transcript,) = engine.transcribe([Request(audio, final, Options("en"))])
-                counts.append(word_errors(transcript.text, clip.text))
-        low, high = interval(finals, rng)
-        print(f"| {name} | {len(clips)} | {rate(finals):.1f} | {low:.1f} to {high:.1f} | {rate(drafts):.1f} |")
+    print("| set | utterances | measure | % | 95 % interval | % of drafts |\n|---|---|---|---|---|---|")
+    for measure in measures(lang):
+        engine = bundled(recipe, writes=measure.writes)
+        for name, spoken in evaluation_sets(recipe):
+            finals = [errors(measure, heard(engine, one, lang, rng, final=True), one) for one in spoken]
+            drafts = [errors(measure, heard(engine, one, lang, rng, final=False), one) for one in spoken]
+            low, high = interval(finals, rng)
+            figures = f"{rate(finals):.1f} | {low:.1f} to {high:.1f} | {rate(drafts):.1f}"
+            print(f"| {name} | {len(spoken)} | {measure.name} | {figures} |", flush=True)

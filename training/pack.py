@@ -1,5 +1,6 @@
-"""Stage `pack`: the averaged checkpoint in the model-zoo zip format, weights stored as float16."""
+"""Stages `average` and `pack`: the mean of the best checkpoints, in the model-zoo zip format, stored as float16."""
 
+import shutil
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,6 @@ import yaml
 from training.recipe import Recipe
 
 NAME = "valid.acc.ave.pth"
-FIXED = ("rir_scp", "noise_scp", "output_dir", "init_param", "init", "specaug", "specaug_conf")
 KEPT_PREFIXES = ("encoder", "decoder", "frontend", "normalize", "ctc_conf", "model", "token_type", "joint_net")
 
 
@@ -27,26 +27,35 @@ def best_checkpoints(recipe: Recipe) -> list[Path]:
     return [path for path in kept if path.exists()]
 
 
-def average(paths: list[Path]) -> dict[str, torch.Tensor]:
+def mean_of(paths: list[Path]) -> dict[str, torch.Tensor]:
     """The mean of the weights; counters are those of the first."""
     states = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
     mean = {name: sum(state[name] for state in states) / len(states) for name in states[0]}
     return {name: mean[name] if first.is_floating_point() else first for name, first in states[0].items()}
 
 
-def packed_config(recipe: Recipe, folder: Path) -> dict[str, Any]:
+def packed_config(path: Path) -> dict[str, Any]:
     """What stock `Speech2Text` needs of the training configuration; nothing that names a path of this machine."""
-    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    kept = {key: value for key, value in config.items() if key.startswith(KEPT_PREFIXES) and key not in FIXED}
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    kept = {key: value for key, value in config.items() if key.startswith(KEPT_PREFIXES)}
     same = ("token_list", "bpemodel", "cleaner", "g2p", "input_size", "preencoder", "preencoder_conf", "postencoder")
     kept |= {key: config.get(key) for key in (*same, "postencoder_conf", "non_linguistic_symbols", "use_preprocessor")}
     return kept | {"specaug": None, "init": None, "preprocessor": "default", "version": config.get("version")}
 
 
-def pack(recipe: Recipe) -> None:
+def average(recipe: Recipe) -> None:
+    """Writes the mean of the best checkpoints so far; the training may go on meanwhile."""
     sources = best_checkpoints(recipe)
-    config = packed_config(recipe, sources[0].parent)
-    weights = average(sources)
+    torch.save(mean_of(sources), recipe.work / NAME)
+    shutil.copy(sources[0].parent / "config.yaml", recipe.work / "config.yaml")
+    print(f"{recipe.work / NAME}: the mean of {', '.join(path.stem for path in sources)}")
+
+
+def pack(recipe: Recipe) -> None:
+    if not (recipe.work / NAME).exists():
+        raise SystemExit(f"no {recipe.work / NAME}; run `python -m training average {recipe.name}` first")
+    config = packed_config(recipe.work / "config.yaml")
+    weights = torch.load(recipe.work / NAME, map_location="cpu", weights_only=True)
     halves = {name: w.half() if w.dtype is torch.float32 else w for name, w in weights.items()}
     base = f"exp/asr_{recipe.name}"
     meta = {
@@ -65,5 +74,4 @@ def pack(recipe: Recipe) -> None:
         archive.writestr(f"{base}/config.yaml", yaml.safe_dump(config, allow_unicode=True))
         with archive.open(f"{base}/{NAME}", "w") as file:
             torch.save(halves, file)
-    epochs = ", ".join(path.stem for path in sources)
-    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, the mean of {epochs}")
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")

@@ -20,7 +20,7 @@ def sure(count: int, seed: int = 0) -> list[Judged]:
 
 def test_words_are_right_where_they_stand_in_order() -> None:
     words = tuple(Word(text, 0, 1, 0.5) for text in "one two four three".split())
-    judged = judge(Hypothesis("one two four three", 0.5, words), "one two three")
+    judged = judge(Hypothesis("one two four three", 0.5, words), "one two three".split())
     assert [one.right for one in judged] == [True, True, False, True]
 
 

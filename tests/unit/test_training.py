@@ -1,74 +1,135 @@
 """The recipe's own code: what becomes training speech, and what never does."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
-from training.data import Clip, at_speed, digit_strings, normalise, place, recordings, silences, tokens
-from training.evaluate import interval, rate, word_errors
-from training.recipe import load_recipe
+from audio import SAMPLE_RATE
+from training.data import (
+    Clip,
+    connected,
+    fits,
+    held_out,
+    manifest,
+    normalise,
+    recordings,
+    silences,
+    spoken_text,
+    tokens,
+    write_set,
+)
+from training.evaluate import CHARACTERS, WORDS, Spoken, errors, interval, rate
+from training.recipe import Recipe, load_recipe
 
 RNG = np.random.default_rng(0)
 
 
-def clip(text: str, speaker: str = "fsdd_a") -> Clip:
-    return Clip(text, speaker, text, np.full(1_600, 0.5, np.float32))
+@pytest.fixture
+def spoken(tmp_path: Path) -> Path:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, np.full(1_600, 0.5, np.float32), SAMPLE_RATE)
+    return path
 
 
-def test_transcripts_keep_letters_and_apostrophes_only() -> None:
+def clip(text: str, path: Path = Path(), speaker: str = "fsdd_a", kind: str = "word", samples: int = 1_600) -> Clip:
+    return Clip(text, speaker.split("_")[0], speaker, kind, text, path, samples)
+
+
+def recipe(**data: object) -> Recipe:
+    return Recipe("x", {"seed": 1} | data, [], {}, {})
+
+
+def test_english_keeps_letters_and_apostrophes_only() -> None:
     assert normalise("Don't STOP, it's 9!") == "don't stop it's"
 
 
-def test_digit_strings_are_of_one_speaker() -> None:
-    digits = [clip("one"), clip("two"), clip("six", "fsdd_b"), clip("enter", "an4_c")]
-    for string in digit_strings(digits, 10, RNG):
-        words = set(string.text.split())
-        assert words <= ({"one", "two"} if string.speaker == "fsdd_a" else {"six"})
-        assert 2 <= len(string.text.split()) <= 7 and len(string.audio) > 2 * 1_600
+@pytest.mark.parametrize(
+    "row, text",
+    [
+        ({"lang": "ja", "transcript": "丁目", "reading": "チョウメ"}, "ちょうめ"),
+        ({"lang": "ja", "transcript": "学校へ、行きました。"}, "がっこうへいきました"),
+        ({"lang": "en", "transcript": "GO!"}, "go"),
+    ],
+)
+def test_japanese_is_learned_as_it_is_read(row: dict[str, str], text: str) -> None:
+    assert spoken_text(row) == text
 
 
-def test_speed_changes_the_length() -> None:
-    assert len(at_speed(clip("one"), 1.25).audio) == pytest.approx(1_280, abs=2)
-    assert at_speed(clip("one"), 1.0).id == "one"
+@pytest.mark.parametrize("space", [" ", ""])
+def test_connected_words_are_of_one_speaker(spoken: Path, tmp_path: Path, space: str) -> None:
+    words = [
+        clip("one", spoken),
+        clip("two", spoken),
+        clip("six", spoken, "fsdd_b"),
+        clip("go", spoken, kind="sentence"),
+    ]
+    for made in connected(words, 10, space, tmp_path / "made", RNG):
+        known = ("one", "two") if made.speaker == "fsdd_a" else ("six",)
+        count = sum(made.text.count(word) for word in known)
+        assert 2 <= count <= 7 and len(made.text) == 3 * count + len(space) * (count - 1)
+        assert made.samples == len(made.audio) > count * 1_600
 
 
-def test_placing_pads_and_sets_the_level() -> None:
-    recipe = load_recipe("en-small")
-    placed = place(clip("one"), recipe, RNG)
-    assert len(placed.audio) >= 1_600 + 2 * 800
-    assert 10 ** (-30 / 20) * 0.99 <= np.abs(placed.audio).max() <= 1.0
+def test_held_out_words_are_held_out_for_every_speaker() -> None:
+    clips = [clip(word, speaker=speaker) for word in "abcdefghij" for speaker in ("x_f", "x_m")]
+    clips = [Clip(f"{n}", *list(vars(one).values())[1:]) for n, one in enumerate(clips)]
+    kept_back = held_out(recipe(held_out_words=0.2), clips)
+    texts = {one.text for one in clips if one.id in kept_back}
+    assert len(kept_back) == 4 and len(texts) == 2
+    with pytest.raises(SystemExit, match="names nobody"):
+        held_out(recipe(held_out_speakers=["nobody"]), clips)
+
+
+def test_a_step_takes_what_it_names_and_always_the_empty_ones(tmp_path: Path, spoken: Path) -> None:
+    step = {"max_seconds": 1.0, "kinds": ["word"], "corpora": ["fsdd"], "repeat": {"fsdd": 2}}
+    assert fits(clip("a"), step) and fits(clip("", speaker="noise", kind="empty"), step)
+    assert not fits(clip("a", speaker="an4_x"), step) and not fits(clip("a", kind="sentence"), step)
+    assert not fits(clip("a", samples=SAMPLE_RATE + 1), step)
+    hours = write_set([clip("one", spoken)], tmp_path, step)
+    assert hours == pytest.approx(2 * 0.1 / 3600)
+    assert (tmp_path / "text").read_text() == "one-0 one\none-1 one\n"
+    assert (tmp_path / "speech_shape").read_text() == "one-0 1600\none-1 1600\n"
 
 
 def test_tokens_begin_and_end_as_espnet_wants() -> None:
-    assert tokens([clip("a b")])[:3] == ["<blank>", "<unk>", "<space>"] and tokens([])[-1] == "<sos/eos>"
+    assert tokens([clip("a b")], "en")[:3] == ["<blank>", "<unk>", "<space>"]
+    assert tokens([clip("かな")], "ja") == ["<blank>", "<unk>", "か", "な", "<sos/eos>"]
 
 
-def test_only_train_rows_are_recordings(speech_fixtures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_train_rows_are_recordings(speech_fixtures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.data.FIXTURES", speech_fixtures)
-    assert recordings(["librispeech", "jfk", "ljspeech", "mfa", "speechbrain", "commonvoice_ja"]) == []
-    empty = list(silences(5.0, RNG))
-    assert empty and all(one.text == "" for one in empty)
+    tested = sorted({row["path"].split("/")[0] for row in manifest("test")})
+    assert tested and recordings(tested) == []
+    empty = list(silences(5.0, tmp_path, RNG))
+    assert empty and all(one.text == "" and len(one.audio) == one.samples for one in empty)
 
 
 def test_an_unknown_recipe_is_named() -> None:
-    with pytest.raises(SystemExit, match="no recipe named 'x'; there are: en-small"):
+    with pytest.raises(SystemExit, match="no recipe named 'x'; there are: en-small, ja-small"):
         load_recipe("x")
 
 
-def test_word_error_rate_and_its_interval() -> None:
-    counts = [word_errors("one two", "one two three"), word_errors("", "six"), word_errors("a", "a")]
+def test_error_rate_and_its_interval() -> None:
+    pairs: Sequence[tuple[str, str]] = [("one two", "one two three"), ("", "six"), ("a", "a")]
+    counts = [errors(WORDS, hypothesis, Spoken(Path(), text, text)) for hypothesis, text in pairs]
     assert counts == [(1, 3), (1, 1), (0, 1)] and rate(counts) == 40.0
     low, high = interval(counts, RNG)
     assert 0 <= low <= 40 <= high <= 100
+
+
+def test_characters_are_compared_without_punctuation_and_width() -> None:
+    spoken_one = Spoken(Path(), "", "「１２月、学校へ。」")
+    assert errors(CHARACTERS, "12月学校え", spoken_one) == (1, 6)
 
 
 @pytest.mark.filterwarnings("default")  # torch's own
 def test_the_best_checkpoints_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from training.pack import average, best_checkpoints
-    from training.recipe import Recipe
+    from training.pack import best_checkpoints, mean_of
 
     recipe = load_recipe("en-small")
     monkeypatch.setattr(Recipe, "work", property(lambda self: tmp_path))
@@ -83,4 +144,4 @@ def test_the_best_checkpoints_are_averaged(tmp_path: Path, monkeypatch: pytest.M
         torch.save({"w": torch.tensor([float(epoch)]), "n": torch.tensor(epoch)}, folder / f"{epoch}epoch.pth")
     best = best_checkpoints(recipe)
     assert [path.stem for path in best] == ["2epoch", "4epoch", "3epoch"]
-    assert average(best) == {"w": torch.tensor([3.0]), "n": torch.tensor(2)}
+    assert mean_of(best) == {"w": torch.tensor([3.0]), "n": torch.tensor(2)}

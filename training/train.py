@@ -1,7 +1,11 @@
-"""Stage `train`: ESPnet2's own trainer, once per step of the curriculum; resumes where it stopped."""
+"""Stage `train`: ESPnet2's own trainer, once per step of the curriculum; resumes where it stopped.
+
+Under torchrun each process takes its share of every batch.
+"""
 
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -32,6 +36,8 @@ def stage_config(recipe: Recipe, number: int) -> Path:
             "use_matplotlib": False,
             "ngpu": int(torch.cuda.is_available()),
             "use_amp": torch.cuda.is_available(),
+            "multiprocessing_distributed": False,
+            "dist_backend": "nccl" if torch.cuda.is_available() else "gloo",
         }
     )
     if number:
@@ -67,7 +73,7 @@ def augmented_task(strength: float) -> type:
 
             def augmented(uid: str, data: dict[str, Any]) -> dict[str, Any]:
                 # the trainer seeds this generator of each of its reading processes, differently in each epoch
-                rng = np.random.default_rng(np.random.randint(2**31))
+                rng = np.random.default_rng((np.random.randint(2**31), crc32(uid.encode())))
                 return preprocess(uid, data | {"speech": change(data["speech"], rng)})  # type: ignore[no-any-return]
 
             return augmented if train else preprocess

@@ -14,7 +14,7 @@ import soundfile
 from audio import SAMPLE_RATE
 from training.prompts import Prompt, prompts
 from training.recipe import Recipe
-from training.voices import Speaker, draw_speaker, speak_japanese
+from training.voices import Speaker, draw_speaker, speaking
 
 SHARD_PROMPTS = 200
 
@@ -25,6 +25,7 @@ class Shard:
 
     folder: Path
     prompts: list[Prompt]
+    lang: str
     voices: list[str]
     varied: bool
     seed: int
@@ -47,18 +48,19 @@ def planned(recipe: Recipe) -> Iterator[Shard]:
                 folder = base / f"{name}-{take}-{at // SHARD_PROMPTS:03d}"
                 chosen = texts[at : at + SHARD_PROMPTS]
                 seed = int(np.random.SeedSequence([data["seed"], take, at]).generate_state(1)[0])
-                yield Shard(folder, chosen, voices, name != "unseen", seed)
+                yield Shard(folder, chosen, recipe.data["lang"], voices, name != "unseen", seed)
 
 
 def make(shard: Shard) -> float:
     """Speaks one shard; returns its length in seconds. The rows are written last: they say that it is whole."""
     shard.folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(shard.seed)
+    speak = speaking(shard.lang)
     rows: list[dict[str, Any]] = []
     spoken_samples = 0
     for prompt in shard.prompts:
         speaker = draw_speaker(shard.voices, rng) if shard.varied else Speaker(shard.voices[0])
-        spoken = speak_japanese(prompt.text, speaker)
+        spoken = speak(prompt.text, speaker)
         if spoken is None:
             continue
         transcript, audio = spoken

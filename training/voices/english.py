@@ -1,0 +1,59 @@
+"""English by Debian's flite, espeak-ng and festival; a voice is named `program/voice`, such as `flite/slt`."""
+
+import io
+import re
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from audio import Samples
+from training.data import normalise
+from training.voices import Speaker
+
+SPEAKABLE = re.compile(r"[A-Za-z' ,.;:?!\"-]+")  # numbers and signs are read differently by each program
+WORDS_PER_MINUTE = 165
+FLITE_HZ = {"slt": 170.0}  # mean pitch of a voice; the others are men
+MEN_HZ = 110.0
+
+
+def speak(text: str, speaker: Speaker) -> tuple[str, Samples] | None:
+    if not SPEAKABLE.fullmatch(text):
+        return None
+    program, voice = speaker.voice.split("/")
+    spoken, rate = PROGRAMS[program](text, voice, speaker)
+    return normalise(text), speaker.heard(spoken, rate)
+
+
+def _flite(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float32], int]:
+    pitch = FLITE_HZ.get(voice, MEN_HZ) * 2 ** (speaker.spoken_pitch / 12)
+    settings = [f"duration_stretch={1 / speaker.spoken_tempo:.3f}", f"int_f0_target_mean={pitch:.1f}"]
+    flags = [part for setting in settings for part in ("--setf", setting)]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "spoken.wav"
+        subprocess.run(["flite", "-voice", voice, *flags, "-t", text, "-o", path], check=True, capture_output=True)
+        return soundfile.read(path, dtype="float32")  # type: ignore[no-any-return]
+
+
+def _espeak(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float32], int]:
+    speed, pitch = round(WORDS_PER_MINUTE * speaker.spoken_tempo), round(50 + 4 * speaker.spoken_pitch)
+    flags = ["-v", voice, "-s", str(np.clip(speed, 80, 450)), "-p", str(np.clip(pitch, 0, 99)), "--stdout"]
+    done = subprocess.run(["espeak-ng", *flags, text], check=True, capture_output=True)
+    return soundfile.read(io.BytesIO(done.stdout), dtype="float32")  # type: ignore[no-any-return]
+
+
+def _festival(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float32], int]:
+    """Its pitch cannot be set from outside: tract and tempo alone make the speaker."""
+    evaluations = [f"(voice_{voice})", f"(Parameter.set 'Duration_Stretch {1 / speaker.spoken_tempo:.3f})"]
+    flags = [part for expression in evaluations for part in ("-eval", expression)]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "spoken.wav"
+        command = ["text2wave", *flags, "-o", path]
+        subprocess.run(command, input=text.encode(), check=True, capture_output=True)
+        return soundfile.read(path, dtype="float32")  # type: ignore[no-any-return]
+
+
+PROGRAMS = {"flite": _flite, "espeak": _espeak, "festival": _festival}

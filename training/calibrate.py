@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from recognizer.base import Hypothesis, Options, Request
+from recognizer.limits import MIN_CONFIDENCE
 from recognizer.loading import EngineOptions, load_engine
 from recognizer.models import resolve
 from training.evaluate import evaluation_sets
@@ -22,7 +23,6 @@ from training.recipe import Recipe
 
 Line = tuple[float, float]  # slope and offset
 BINS = 10
-RAW_FLOOR = 1e-4  # confidence below which the engine does not go
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def judge(hypothesis: Hypothesis, reference: str) -> list[Judged]:
 
 def fit(judged: Sequence[Judged]) -> Line:
     """Maximum likelihood, with Platt's targets, which keep a small set from being certain."""
-    x = np.log([max(RAW_FLOOR, one.confidence) for one in judged])
+    x = np.log([max(MIN_CONFIDENCE, one.confidence) for one in judged])
     right = np.array([one.right for one in judged])
     targets = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
 
@@ -56,7 +56,7 @@ def fit(judged: Sequence[Judged]) -> Line:
 
 
 def calibrated(one: Judged, line: Line) -> Judged:
-    z = line[0] * np.log(max(RAW_FLOOR, one.confidence)) + line[1]
+    z = line[0] * np.log(max(MIN_CONFIDENCE, one.confidence)) + line[1]
     return Judged(float(1 / (1 + np.exp(-z))), one.right)
 
 

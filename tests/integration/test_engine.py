@@ -127,6 +127,6 @@ def test_a_draft_of_a_long_utterance_encodes_its_end_only(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_output_is_capped(package_folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recognizer.decoding.engine.TOKENS_PER_SECOND", -7)  # 10 - 7 tokens for one second
+    monkeypatch.setattr("recognizer.limits.TOKENS_PER_SECOND", -7)  # 10 - 7 tokens for one second
     (transcript,) = make(package_folder, kind).transcribe([noise(16_000, max_alternatives=5)])
     assert all(1 <= len(one.text) <= 3 for one in transcript.hypotheses)

@@ -18,13 +18,14 @@ import yaml
 from audio import SAMPLE_RATE, Samples
 from benchmarks.latency import held_out_clips
 from recognizer.decoding import export, package
-from recognizer.decoding.ctc import greedy, prefix_beam
+from recognizer.decoding.ctc import greedy
+from recognizer.decoding.engine import FastEngine, Search
 from recognizer.decoding.joint import joint_search
 from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import build
-from recognizer.decoding.rescoring import attention_scores
-from recognizer.decoding.results import Texts
+from recognizer.decoding.results import Calibration, Texts
 from recognizer.espnet import load_stock_engine
+from recognizer.limits import max_tokens
 from recognizer.models import ModelFiles, resolve
 from training.data import manifest, read_audio
 from training.evaluate import rate, word_errors
@@ -32,7 +33,7 @@ from training.evaluate import rate, word_errors
 CLIP = "jfk/jfk.flac"  # 11 s
 TOKENS_PER_SECOND = 6
 TOKENS = 3262  # of LaboroTV's model
-BEAM, CTC_WEIGHT, CTC_BEAM = 20, 0.5, 20
+BEAM, CTC_WEIGHT = 20, 0.5
 ROUNDS = 3
 THREADS = 2
 MODELS = {"laborotv": False, "reazonspeech": True}  # name -> macaron-style feed-forward
@@ -122,6 +123,7 @@ def stock(files: ModelFiles, limit: Limit) -> Decode:
 
 def searches(ready: Package, weight: float, limit: Limit) -> dict[str, Decode]:
     vocabulary, networks, nothing = ready.vocabulary, ready.networks, build([])
+    engine = FastEngine(ready, Search("two_pass", BEAM, weight), "cpu", Calibration(), "benchmark")
 
     def exact(audio: Samples) -> Sequence[int]:
         hidden, log_probs = networks.encode(ready.features(audio))
@@ -132,11 +134,7 @@ def searches(ready: Package, weight: float, limit: Limit) -> dict[str, Decode]:
 
     def two_pass(audio: Samples) -> Sequence[int]:
         hidden, log_probs = networks.encode(ready.features(audio))
-        found = prefix_beam(log_probs, CTC_BEAM, vocabulary.blank, vocabulary.eos, nothing)
-        memory = networks.memory(hidden)
-        each = attention_scores(networks, memory, [t for t, _ in found], vocabulary.sos, vocabulary.eos)
-        totals = [weight * ctc + (1 - weight) * row.sum() for (_, ctc), row in zip(found, each, strict=True)]
-        return found[int(np.argmax(totals))][0]
+        return engine._two_pass(hidden, log_probs, nothing, max_tokens(len(audio)))[0].tokens
 
     def ctc(audio: Samples) -> Sequence[int]:
         return greedy(networks.encode(ready.features(audio))[1], vocabulary.blank)[0]

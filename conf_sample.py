@@ -19,7 +19,7 @@ SAMPLE_BITS = 32  # 32 (float) or 16 (integer) on the wire
 # Models: language -> bundled name, packed .zip, unpacked directory, model-zoo name or hub id
 MODELS = {"en": "bundled:en-small"}
 DEFAULT_LANG = "en"  # a key of MODELS, for clients that name no language
-CACHE_DIR = "cache"  # downloaded and unpacked models
+CACHE_DIR = "cache"  # downloaded, unpacked and exported models; of this machine alone
 DEVICE = "auto"  # auto | cpu | cuda
 WORKERS = 0  # recogniser processes per model; 0 = one per core
 WORKER_THREADS = 1  # 1..64 in each; more than one helps a single user of a big model on an idle machine only

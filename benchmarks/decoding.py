@@ -17,7 +17,7 @@ import yaml
 
 from audio import SAMPLE_RATE, Samples
 from benchmarks.latency import held_out_clips
-from recognizer.decoding import export, package
+from recognizer.decoding import export
 from recognizer.decoding.ctc import greedy
 from recognizer.decoding.engine import FastEngine, Search
 from recognizer.decoding.joint import joint_search
@@ -176,7 +176,7 @@ def random_weights(name: str) -> None:
     clip = read_audio(CLIP)
     with tempfile.TemporaryDirectory() as place:
         files = make_model(MODELS[name], Path(place), clip)
-        ready = package.load(export.ensure_exported(files, Path(place)), THREADS)
+        ready = export.load_exported(files, Path(place), THREADS)
         ways = {"stock": stock(files, length_of), **searches(ready, CTC_WEIGHT, length_of)}
         table(ways, [clip], f"{name}, one clip of 11 s", lambda tokens: "-")
         table(ways, np.array_split(clip, 4), f"{name}, the same in 4", lambda tokens: "-")
@@ -186,7 +186,7 @@ def bundled() -> None:
     """Held-out AN4 speakers."""
     clips = held_out_clips()
     files = resolve("bundled:en-small", Path("cache"))
-    ready = package.load(export.ensure_exported(files, Path("cache")), THREADS)
+    ready = export.load_exported(files, Path("cache"), THREADS)
     texts = Texts(ready.vocabulary)
 
     def errors(tokens: list[list[int]]) -> str:
@@ -203,7 +203,7 @@ def bundled() -> None:
 def equality() -> None:
     """Whether `exact` finds stock's tokens on every human test row, whatever its language."""
     files = resolve("bundled:en-small", Path("cache"))
-    ready = package.load(export.ensure_exported(files, Path("cache")), THREADS)
+    ready = export.load_exported(files, Path("cache"), THREADS)
     ways = {"stock": stock(files, unlimited), **searches(ready, float(files.decoding["ctc_weight"]), unlimited)}
     clips = [read_audio(row["path"]) for row in manifest("test")]
     same = sum(list(ways["exact"](clip)) == list(ways["stock"](clip)) for clip in clips)

@@ -78,8 +78,7 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     refusal = "no ONNX Runtime for CUDA"
     if device == "cpu":
         try:
-            folder = export.ensure_exported(files, options.cache_dir)
-            ready = package.load(folder, options.threads, int8=options.decoder_int8)
+            ready = export.load_exported(files, options.cache_dir, options.threads, int8=options.decoder_int8)
             description = f"{options.decoding} search, ONNX Runtime"
             return FastEngine(ready, search, device, calibration, description, language_model)
         except package.UnsupportedError as error:

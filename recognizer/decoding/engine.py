@@ -175,9 +175,10 @@ def _widening(graph: PhraseGraph) -> int:
 def _ranked(hypotheses: list[Hypothesis], scores: list[float]) -> tuple[Hypothesis, ...]:
     """Different texts, best first; none is surer than the one before, nor than its score beside the best allows."""
     ranked: dict[str, Hypothesis] = {}
+    ceiling = 1.0
     for hypothesis, score in zip(hypotheses, scores, strict=True):
-        ceiling = hypotheses[0].confidence * float(np.exp(score - scores[0]))
         if hypothesis.text and hypothesis.text not in ranked:
-            sure = bounded(min(hypothesis.confidence, ceiling))
-            ranked[hypothesis.text] = replace(hypothesis, confidence=sure)
+            allowed = hypotheses[0].confidence * float(np.exp(score - scores[0]))
+            ceiling = bounded(min(ceiling, allowed, hypothesis.confidence))
+            ranked[hypothesis.text] = replace(hypothesis, confidence=ceiling)
     return tuple(ranked.values())

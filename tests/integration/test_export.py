@@ -60,7 +60,7 @@ UNSUPPORTED: dict[str, tuple[dict[str, Any], str]] = {
     "decoder": ({"decoder": "rnn", "decoder_conf": {"num_layers": 1, "hidden_size": 8}}, "a RNNDecoder decoder"),
     "conditioned on its CTC": (
         {"encoder_conf": {**SIZE, "num_blocks": 2, "interctc_layer_idx": [1], "interctc_use_conditioning": True}},
-        "encoder",
+        "an encoder that is conditioned on its CTC",
     ),
     "tokens": ({"token_type": "phn"}, "tokens of type phn"),
 }

@@ -28,7 +28,7 @@ DECODER_INT8 = False  # decoder weights of 8 bits: big models take less memory a
 LM_WEIGHT = 0.0  # 0..5 of the language model that some packages bring; 0 leaves it out, 0.3 is a common value
 BEAM_SIZE = 5  # 1..100
 DECODE_TIMEOUT_S = 30.0  # 1..600; a worker that takes longer is replaced
-MAX_WAITING = 64  # utterances waiting for a worker, over all sessions
+MAX_WAITING = 64  # utterances waiting for the workers of a model, over all sessions
 
 # Segmenter: where one utterance ends and the next begins
 VAD_THRESHOLD = 0.5  # 0..1, speech probability from which a frame is speech

@@ -1,7 +1,7 @@
 """Every search against ESPnet's own, in one process on the same cores: wall time, CPU time, real-time factor, tokens.
 
-Models of LaboroTV's and ReazonSpeech's size with random weights (no weights can be downloaded where this was written):
-speed is real, words are not. CTC and decoder are scaled to speak six tokens a second, as Japanese does.
+Models of LaboroTV's and ReazonSpeech's size have random weights: speed is real, words are not. CTC and decoder are
+scaled to speak six tokens a second, as Japanese does.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from training.data import manifest, read_audio
 from training.evaluate import rate, word_errors
 
 CLIP = "jfk/jfk.flac"  # 11 s
-TOKENS_PER_SECOND = 6
+SPOKEN_PER_SECOND = 6  # tokens
 TOKENS = 3262  # of LaboroTV's model
 BEAM, CTC_WEIGHT = 20, 0.5
 ROUNDS = 3
@@ -87,7 +87,7 @@ def make_model(macaron: bool, folder: Path, clip: Samples) -> ModelFiles:
         head.weight *= 4.0 / ((encoded - encoded.mean(0)) @ head.weight.T).std()
         head.bias.copy_(-(head.weight @ encoded.mean(0)))
         logits = encoded @ head.weight.T + head.bias
-        spoken = len(clip) / SAMPLE_RATE * TOKENS_PER_SECOND / len(encoded)
+        spoken = len(clip) / SAMPLE_RATE * SPOKEN_PER_SECOND / len(encoded)
         head.bias[0] += torch.quantile(logits[:, 1:].max(1)[0] - logits[:, 0], 1 - spoken)
         for bias in (head.bias, model.decoder.output_layer.bias):
             bias[TOKENS - 1] -= 1e4
@@ -97,7 +97,7 @@ def make_model(macaron: bool, folder: Path, clip: Samples) -> ModelFiles:
 
 def length_of(audio: Samples) -> int:
     """Tokens that a model of random weights shall say."""
-    return round(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND)
+    return round(len(audio) / SAMPLE_RATE * SPOKEN_PER_SECOND)
 
 
 def unlimited(audio: Samples) -> int:
@@ -144,8 +144,8 @@ def searches(ready: Package, weight: float, limit: Limit) -> dict[str, Decode]:
 
 @dataclass
 class Measured:
-    wall: float
-    cpu: float
+    wall_s: float
+    cpu_s: float
     tokens: list[list[int]]
 
 
@@ -163,13 +163,13 @@ def table(
         decode(clips[0][:SAMPLE_RATE])
     rounds = [{way: measure(decode, clips) for way, decode in ways.items()} for _ in range(ROUNDS)]
     seconds = sum(len(clip) for clip in clips) / SAMPLE_RATE
-    middle = {way: sorted((one[way] for one in rounds), key=lambda run: run.wall)[ROUNDS // 2] for way in ways}
+    middle = {way: sorted((one[way] for one in rounds), key=lambda run: run.wall_s)[ROUNDS // 2] for way in ways}
     base = middle["stock"]
     for way, run in middle.items():
         same = f"{sum(a == b for a, b in zip(run.tokens, base.tokens, strict=True))}/{len(clips)}"
-        ratio = f"{base.wall / run.wall:.1f}x | {base.cpu / run.cpu:.1f}x"
-        cells = f"{run.wall:.2f} | {run.cpu:.2f} | {run.wall / seconds:.4f} | {ratio} | {same} | {errors(run.tokens)}"
-        print(f"| {what} | {way} | {cells} |", flush=True)
+        ratio = f"{base.wall_s / run.wall_s:.1f}x | {base.cpu_s / run.cpu_s:.1f}x"
+        times = f"{run.wall_s:.2f} | {run.cpu_s:.2f} | {run.wall_s / seconds:.4f}"
+        print(f"| {what} | {way} | {times} | {ratio} | {same} | {errors(run.tokens)} |", flush=True)
 
 
 def random_weights(name: str) -> None:

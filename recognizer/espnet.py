@@ -24,7 +24,7 @@ DEFAULT_CTC_WEIGHT = 0.5
 def load_stock_engine(
     files: ModelFiles, device: str, beam_size: int, lm_weight: float, threads: int, why: str
 ) -> "StockEngine":  # fmt: skip
-    """`why` it is this one, for the log. Called in a worker process: everything heavy is imported here."""
+    """`why` the model gets this engine, for the log. Called in a worker process: everything heavy is imported here."""
     import torch
 
     torch.set_num_threads(threads)
@@ -49,7 +49,7 @@ def load_stock_engine(
 
 
 def _language_model(files: ModelFiles, weight: float) -> dict[str, Any]:
-    """Speech2Text's arguments; packages of the zoo often bring one."""
+    """Arguments of Speech2Text for the language model that some packages bring."""
     if files.lm_file is None or not weight:
         return {}
     return {"lm_train_config": str(files.lm_train_config), "lm_file": str(files.lm_file), "lm_weight": weight}
@@ -115,7 +115,7 @@ class StockEngine:
             results = self._speech2text._decode_single_sample(encoded)
         texts: dict[str, float] = {}
         for text, _tokens, token_ids, hypothesis in results:
-            mean = float(hypothesis.score) / max(1, len(token_ids) + 1)  # log probability a token
+            mean = float(hypothesis.score) / max(1, len(token_ids) + 1)  # log probability of a token
             texts.setdefault(_readable(text), bounded(math.exp(min(0.0, mean))))
         best = list(texts.items())[: request.options.max_alternatives]
         if not best or not best[0][0]:

@@ -21,7 +21,7 @@ from recognizer.decoding.results import Calibration, Texts
 from recognizer.limits import MIN_SAMPLES, bounded, max_tokens, padded
 
 CTC_BEAM = 20  # prefixes of the first pass; more of them than of the second, which is dearer
-DRAFT_WINDOW = 8 * SAMPLE_RATE  # of an utterance, its newest part: a draft costs no more however long one speaks
+DRAFT_WINDOW = 8 * SAMPLE_RATE  # newest samples that a draft encodes: it costs no more however long one speaks
 SPARE = 2  # hypotheses looked at beyond those wanted: two may spell the same text
 REMEMBERED = 4  # encoder outputs kept: a final whose audio was a draft's needs no second pass
 Phrases = tuple[tuple[str, float], ...]

@@ -16,7 +16,7 @@ from recognizer.decoding.networks import Floats
 from recognizer.decoding.package import Vocabulary
 from recognizer.limits import MIN_CONFIDENCE, bounded
 
-OVERLAP = SAMPLE_RATE // 2  # samples
+OVERLAP = SAMPLE_RATE // 2  # samples; see Texts.continued
 UNKNOWN, SPACE, PIECE_SPACE = "<unk>", "<space>", "\u2581"  # U+2581 begins a word in SentencePiece
 UNSPACED = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # kana, Han, full-width forms: no spaces between
 

@@ -19,18 +19,16 @@ SAMPLE_BITS = 32  # 32 (float) or 16 (integer) on the wire
 # Models: language -> bundled name, packed .zip, unpacked directory, model-zoo name or hub id
 MODELS = {"en": "bundled:en-small"}
 DEFAULT_LANG = "en"  # a key of MODELS, for clients that name no language
-CACHE_DIR = "cache"  # downloaded and unpacked models
+CACHE_DIR = "cache"  # downloaded, unpacked and exported models; of this machine alone
 DEVICE = "auto"  # auto | cpu | cuda
 WORKERS = 0  # recogniser processes per model; 0 = one per core
 WORKER_THREADS = 1  # 1..64 in each; more than one helps a single user of a big model on an idle machine only
 DECODING = "two_pass"  # two_pass | exact (slower, ESPnet's own search) | ctc (no decoder) | stock (ESPnet's own code)
-DECODER_INT8 = (
-    False  # weights of 8 bits in the decoder: less memory and time with big models, not quite the same scores
-)
+DECODER_INT8 = False  # decoder weights of 8 bits: big models take less memory and time, scores differ slightly
 LM_WEIGHT = 0.0  # 0..5 of the language model that some packages bring; 0 leaves it out, 0.3 is a common value
 BEAM_SIZE = 5  # 1..100
 DECODE_TIMEOUT_S = 30.0  # 1..600; a worker that takes longer is replaced
-MAX_WAITING = 64  # utterances waiting for a worker, over all sessions
+MAX_WAITING = 64  # utterances waiting for the workers of a model, over all sessions
 
 # Segmenter: where one utterance ends and the next begins
 VAD_THRESHOLD = 0.5  # 0..1, speech probability from which a frame is speech

@@ -1,7 +1,7 @@
 """Every search against ESPnet's own, in one process on the same cores: wall time, CPU time, real-time factor, tokens.
 
-Models of LaboroTV's and ReazonSpeech's size with random weights (no weights can be downloaded where this was written):
-speed is real, words are not. CTC and decoder are scaled to speak six tokens a second, as Japanese does.
+Models of LaboroTV's and ReazonSpeech's size have random weights: speed is real, words are not. CTC and decoder are
+scaled to speak six tokens a second, as Japanese does.
 """
 
 import argparse
@@ -17,22 +17,23 @@ import yaml
 
 from audio import SAMPLE_RATE, Samples
 from benchmarks.latency import held_out_clips
-from recognizer.decoding import export, package
-from recognizer.decoding.ctc import greedy, prefix_beam
+from recognizer.decoding import export
+from recognizer.decoding.ctc import greedy
+from recognizer.decoding.engine import FastEngine, Search
 from recognizer.decoding.joint import joint_search
 from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import build
-from recognizer.decoding.rescoring import attention_scores
-from recognizer.decoding.results import Texts
+from recognizer.decoding.results import Calibration, Texts
 from recognizer.espnet import load_stock_engine
+from recognizer.limits import max_tokens
 from recognizer.models import ModelFiles, resolve
 from training.data import manifest, read_audio
-from training.evaluate import rate, word_errors
+from training.evaluate import WORDS, Spoken, errors, rate
 
 CLIP = "jfk/jfk.flac"  # 11 s
-TOKENS_PER_SECOND = 6
+SPOKEN_PER_SECOND = 6  # tokens
 TOKENS = 3262  # of LaboroTV's model
-BEAM, CTC_WEIGHT, CTC_BEAM = 20, 0.5, 20
+BEAM, CTC_WEIGHT = 20, 0.5
 ROUNDS = 3
 THREADS = 2
 MODELS = {"laborotv": False, "reazonspeech": True}  # name -> macaron-style feed-forward
@@ -86,7 +87,7 @@ def make_model(macaron: bool, folder: Path, clip: Samples) -> ModelFiles:
         head.weight *= 4.0 / ((encoded - encoded.mean(0)) @ head.weight.T).std()
         head.bias.copy_(-(head.weight @ encoded.mean(0)))
         logits = encoded @ head.weight.T + head.bias
-        spoken = len(clip) / SAMPLE_RATE * TOKENS_PER_SECOND / len(encoded)
+        spoken = len(clip) / SAMPLE_RATE * SPOKEN_PER_SECOND / len(encoded)
         head.bias[0] += torch.quantile(logits[:, 1:].max(1)[0] - logits[:, 0], 1 - spoken)
         for bias in (head.bias, model.decoder.output_layer.bias):
             bias[TOKENS - 1] -= 1e4
@@ -96,7 +97,7 @@ def make_model(macaron: bool, folder: Path, clip: Samples) -> ModelFiles:
 
 def length_of(audio: Samples) -> int:
     """Tokens that a model of random weights shall say."""
-    return round(len(audio) / SAMPLE_RATE * TOKENS_PER_SECOND)
+    return round(len(audio) / SAMPLE_RATE * SPOKEN_PER_SECOND)
 
 
 def unlimited(audio: Samples) -> int:
@@ -122,6 +123,7 @@ def stock(files: ModelFiles, limit: Limit) -> Decode:
 
 def searches(ready: Package, weight: float, limit: Limit) -> dict[str, Decode]:
     vocabulary, networks, nothing = ready.vocabulary, ready.networks, build([])
+    engine = FastEngine(ready, Search("two_pass", BEAM, weight), "cpu", Calibration(), "benchmark")
 
     def exact(audio: Samples) -> Sequence[int]:
         hidden, log_probs = networks.encode(ready.features(audio))
@@ -132,11 +134,7 @@ def searches(ready: Package, weight: float, limit: Limit) -> dict[str, Decode]:
 
     def two_pass(audio: Samples) -> Sequence[int]:
         hidden, log_probs = networks.encode(ready.features(audio))
-        found = prefix_beam(log_probs, CTC_BEAM, vocabulary.blank, vocabulary.eos, nothing)
-        memory = networks.memory(hidden)
-        each = attention_scores(networks, memory, [t for t, _ in found], vocabulary.sos, vocabulary.eos)
-        totals = [weight * ctc + (1 - weight) * row.sum() for (_, ctc), row in zip(found, each, strict=True)]
-        return found[int(np.argmax(totals))][0]
+        return engine._two_pass(hidden, log_probs, nothing, max_tokens(len(audio)))[0].tokens
 
     def ctc(audio: Samples) -> Sequence[int]:
         return greedy(networks.encode(ready.features(audio))[1], vocabulary.blank)[0]
@@ -146,8 +144,8 @@ def searches(ready: Package, weight: float, limit: Limit) -> dict[str, Decode]:
 
 @dataclass
 class Measured:
-    wall: float
-    cpu: float
+    wall_s: float
+    cpu_s: float
     tokens: list[list[int]]
 
 
@@ -165,20 +163,20 @@ def table(
         decode(clips[0][:SAMPLE_RATE])
     rounds = [{way: measure(decode, clips) for way, decode in ways.items()} for _ in range(ROUNDS)]
     seconds = sum(len(clip) for clip in clips) / SAMPLE_RATE
-    middle = {way: sorted((one[way] for one in rounds), key=lambda run: run.wall)[ROUNDS // 2] for way in ways}
+    middle = {way: sorted((one[way] for one in rounds), key=lambda run: run.wall_s)[ROUNDS // 2] for way in ways}
     base = middle["stock"]
     for way, run in middle.items():
         same = f"{sum(a == b for a, b in zip(run.tokens, base.tokens, strict=True))}/{len(clips)}"
-        ratio = f"{base.wall / run.wall:.1f}x | {base.cpu / run.cpu:.1f}x"
-        cells = f"{run.wall:.2f} | {run.cpu:.2f} | {run.wall / seconds:.4f} | {ratio} | {same} | {errors(run.tokens)}"
-        print(f"| {what} | {way} | {cells} |", flush=True)
+        ratio = f"{base.wall_s / run.wall_s:.1f}x | {base.cpu_s / run.cpu_s:.1f}x"
+        times = f"{run.wall_s:.2f} | {run.cpu_s:.2f} | {run.wall_s / seconds:.4f}"
+        print(f"| {what} | {way} | {times} | {ratio} | {same} | {errors(run.tokens)} |", flush=True)
 
 
 def random_weights(name: str) -> None:
     clip = read_audio(CLIP)
     with tempfile.TemporaryDirectory() as place:
         files = make_model(MODELS[name], Path(place), clip)
-        ready = package.load(export.ensure_exported(files, Path(place)), THREADS)
+        ready = export.load_exported(files, Path(place), THREADS)
         ways = {"stock": stock(files, length_of), **searches(ready, CTC_WEIGHT, length_of)}
         table(ways, [clip], f"{name}, one clip of 11 s", lambda tokens: "-")
         table(ways, np.array_split(clip, 4), f"{name}, the same in 4", lambda tokens: "-")
@@ -188,24 +186,26 @@ def bundled() -> None:
     """Held-out AN4 speakers."""
     clips = held_out_clips()
     files = resolve("bundled:en-small", Path("cache"))
-    ready = package.load(export.ensure_exported(files, Path("cache")), THREADS)
+    ready = export.load_exported(files, Path("cache"), THREADS)
     texts = Texts(ready.vocabulary)
 
-    def errors(tokens: list[list[int]]) -> str:
-        pairs = zip(tokens, clips, strict=True)
-        return f"{rate([word_errors(texts.text(row), clip.text) for row, clip in pairs]):.1f}"
+    spoken = [Spoken(clip.path, clip.text, clip.text) for clip in clips]
+
+    def word_errors(tokens: list[list[int]]) -> str:
+        pairs = zip(tokens, spoken, strict=True)
+        return f"{rate([errors(WORDS, texts.text(row), one) for row, one in pairs]):.1f}"
 
     ways = {
         "stock": stock(files, unlimited),
         **searches(ready, float(files.decoding["ctc_weight"]), unlimited),
     }
-    table(ways, [clip.audio for clip in clips], f"en-small, {len(clips)} utterances", errors)
+    table(ways, [clip.audio for clip in clips], f"en-small, {len(clips)} utterances", word_errors)
 
 
 def equality() -> None:
     """Whether `exact` finds stock's tokens on every human test row, whatever its language."""
     files = resolve("bundled:en-small", Path("cache"))
-    ready = package.load(export.ensure_exported(files, Path("cache")), THREADS)
+    ready = export.load_exported(files, Path("cache"), THREADS)
     ways = {"stock": stock(files, unlimited), **searches(ready, float(files.decoding["ctc_weight"]), unlimited)}
     clips = [read_audio(row["path"]) for row in manifest("test")]
     same = sum(list(ways["exact"](clip)) == list(ways["stock"](clip)) for clip in clips)

@@ -1,5 +1,6 @@
 """Resident memory of one worker over thousands of utterances, each decoded as drafts and as a final."""
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,12 @@ from recognizer.loading import EngineOptions, load_engine
 from recognizer.models import resolve
 
 UTTERANCES = 2_000
-EVERY = 250
+EVERY = 250  # utterances, one row
 
 
 def resident_mb() -> float:
     pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
-    return pages * 4096 / 1e6
+    return pages * resource.getpagesize() / 1e6
 
 
 def main() -> None:

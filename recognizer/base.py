@@ -67,7 +67,7 @@ class Request:
     audio: Samples
     final: bool  # searched with all there is; else what is quick
     options: Options
-    known: Transcript | None = None  # of a shorter draft of the same utterance
+    known: Transcript | None = None  # for a draft: what an earlier one of its utterance said
 
 
 class Engine(Protocol):
@@ -102,7 +102,7 @@ class Backend(Protocol):
     async def start(self) -> None: ...
 
     async def transcribe(self, job: Utterance, options: Options, known: Transcript | None = None) -> Transcript:
-        """`known` is what an earlier draft said. Raises RecognizerError.
+        """`known`, for a draft: what an earlier one of its utterance said. Raises RecognizerError.
 
         A Draft may be answered with `overloaded`; an accepted utterance is decoded.
         """

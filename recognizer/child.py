@@ -38,8 +38,7 @@ class Child:
         self._make_engine = make_engine
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
-        self.device = self.search = ""  # known once started, as is
-        self.eager = False
+        self.device, self.search, self.eager = "", "", False  # what the engine says of itself, once it is loaded
 
     @property
     def pid(self) -> int | None:

@@ -15,18 +15,16 @@ import numpy as np
 
 from audio import SAMPLE_RATE, Samples
 from recognizer.base import Hypothesis, ModelError, Options, Request, Transcript
+from recognizer.limits import bounded, max_tokens, padded
 from recognizer.models import ModelFiles
 
-TOKENS_PER_SECOND = 25  # cap on the output: nobody speaks faster, and stock search runs for minutes on noise
-MIN_SAMPLES = SAMPLE_RATE // 2  # shorter audio is filled up with silence: encoders need a few frames
 DEFAULT_CTC_WEIGHT = 0.5
-MIN_CONFIDENCE = 1e-4
 
 
 def load_stock_engine(
     files: ModelFiles, device: str, beam_size: int, lm_weight: float, threads: int, why: str
 ) -> "StockEngine":  # fmt: skip
-    """`why` it is this one, for the log. Called in a worker process: everything heavy is imported here."""
+    """`why` the model gets this engine, for the log. Called in a worker process: everything heavy is imported here."""
     import torch
 
     torch.set_num_threads(threads)
@@ -51,7 +49,7 @@ def load_stock_engine(
 
 
 def _language_model(files: ModelFiles, weight: float) -> dict[str, Any]:
-    """Speech2Text's arguments; packages of the zoo often bring one."""
+    """Arguments of Speech2Text for the language model that some packages bring."""
     if files.lm_file is None or not weight:
         return {}
     return {"lm_train_config": str(files.lm_train_config), "lm_file": str(files.lm_file), "lm_weight": weight}
@@ -117,8 +115,8 @@ class StockEngine:
             results = self._speech2text._decode_single_sample(encoded)
         texts: dict[str, float] = {}
         for text, _tokens, token_ids, hypothesis in results:
-            mean = float(hypothesis.score) / max(1, len(token_ids) + 1)  # log probability a token
-            texts.setdefault(_readable(text), min(1.0, max(MIN_CONFIDENCE, math.exp(min(0.0, mean)))))
+            mean = float(hypothesis.score) / max(1, len(token_ids) + 1)  # log probability of a token
+            texts.setdefault(_readable(text), bounded(math.exp(min(0.0, mean))))
         best = list(texts.items())[: request.options.max_alternatives]
         if not best or not best[0][0]:
             return Transcript(())
@@ -132,15 +130,15 @@ class StockEngine:
         unspoken = (self._model.blank_id, self._model.sos, self._model.eos)
         ids = [token for token, _ in groupby(path.tolist()) if token not in unspoken]
         text = self._text([self._tokens[token] for token in ids])
-        confidence = min(1.0, max(MIN_CONFIDENCE, math.exp(float(best.mean()))))
+        confidence = bounded(math.exp(float(best.mean())))
         return Transcript((Hypothesis(text, confidence),) if text else ())
 
     def _encode(self, audio: Samples) -> Any:
         """Encoder output, shape (frames, dimensions)."""
         import torch
 
-        filled = torch.from_numpy(_filled(audio)).unsqueeze(0).to(self.device)
-        encoded, _ = self._model.encode(filled, torch.tensor([filled.shape[1]], device=self.device))
+        speech = torch.from_numpy(padded(audio)).unsqueeze(0).to(self.device)
+        encoded, _ = self._model.encode(speech, torch.tensor([speech.shape[1]], device=self.device))
         return (encoded[0] if isinstance(encoded, tuple) else encoded)[0]
 
     def _text(self, tokens: list[str]) -> str:
@@ -153,18 +151,13 @@ def _length_ratio(samples: int, frames: int) -> float:
     Zero where it is no longer than the cap: ESPnet stops at the end of the words then, and not below zero, where the
     search goes on to the last step. Same text in half the time (bundled:en-small, beam 5, 2026-11-21).
     """
-    cap = 10 + TOKENS_PER_SECOND * samples // SAMPLE_RATE
+    cap = max_tokens(samples)
     return 0.0 if frames <= cap else float(-cap)
 
 
 def _readable(text: str) -> str:
     """Single spaces, and no mark for what the model could not name."""
     return " ".join(text.replace("<unk>", " ").split())
-
-
-def _filled(audio: Samples) -> Samples:
-    missing = MIN_SAMPLES - len(audio)
-    return np.concatenate((audio, np.zeros(missing, np.float32))) if missing > 0 else np.array(audio)
 
 
 def _sorted(hypotheses: list[Hypothesis]) -> tuple[Hypothesis, ...]:

@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from recognizer.base import Engine, Hypothesis, Options, Request, Transcript, Word
+from recognizer.limits import bounded
 from recognizer.numerals import pieces
 
 KATAKANA, HIRAGANA = 0x30A1, 0x3041
 KANA_ONLY = re.compile(r"[ぁ-ゖー]*")
 KNOWN = 0  # MeCab's status of a word that stands in the dictionary
-LEAST_CONFIDENCE = 1e-4
 HOMOPHONE = 0.5  # a homophone is at most half as likely as the conversion before it
 
 
@@ -137,7 +137,7 @@ class KanaEngine:
         """Times are left out: they belong to the words of another writing."""
         least = min(hypothesis.confidence for hypothesis in found.values())
         for text in self._converter.homophones(kana, 2 * wanted):
-            least = max(LEAST_CONFIDENCE, least * HOMOPHONE)
+            least = bounded(least * HOMOPHONE)
             if len(found) < wanted and text not in found:
                 found[text] = Hypothesis(text, least)
 

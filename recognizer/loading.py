@@ -1,6 +1,7 @@
 """Model files -> a loaded Engine. Called in a worker process; everything heavy is imported here."""
 
 import ctypes
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def _load_engine(files: ModelFiles, options: EngineOptions) -> Engine:
         return _load_stock(files, device, options, "DECODING is 'stock'")
     import numba
 
-    vars(numba.config)["CACHE_DIR"] = str(options.cache_dir.absolute() / "numba")  # our own folder may be read-only
+    vars(numba.config)["CACHE_DIR"] = str(_compiled(options.cache_dir))  # our own folder may be read-only
     from recognizer.decoding.package import UnsupportedError
 
     try:
@@ -47,6 +48,17 @@ def _load_engine(files: ModelFiles, options: EngineOptions) -> Engine:
 
 def _load_stock(files: ModelFiles, device: str, options: EngineOptions, why: str) -> Engine:
     return load_stock_engine(files, device, options.beam_size, options.lm_weight, options.threads, why)
+
+
+def _compiled(cache_dir: Path) -> Path:
+    """Where numba keeps what it compiled of the search as it is now.
+
+    numba itself compares one file only: it would go on with what it compiled of a function that another file calls.
+    """
+    digest = hashlib.sha256()
+    for source in sorted((Path(__file__).parent / "decoding").glob("*.py")):
+        digest.update(source.read_bytes())
+    return cache_dir.absolute() / "numba" / digest.hexdigest()[:12]
 
 
 def choose_device(wanted: str) -> str:
@@ -85,8 +97,7 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     refusal = "no ONNX Runtime for CUDA"
     if device == "cpu":
         try:
-            folder = export.ensure_exported(files, options.cache_dir)
-            ready = package.load(folder, options.threads, int8=options.decoder_int8)
+            ready = export.load_exported(files, options.cache_dir, options.threads, int8=options.decoder_int8)
             description = f"{options.decoding} search, ONNX Runtime"
             return FastEngine(ready, search, device, calibration, description, language_model)
         except package.UnsupportedError as error:

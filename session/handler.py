@@ -114,30 +114,29 @@ class Handler:
             log.info("utterance of %.2f s: decoded in %.3f s, while it paused", seconds, transcript.decode_seconds)
             return transcript
         backend = self._backends[self._session.lang]
-        early = isinstance(job, Draft) and job.complete and backend.eager
-        known = self._drafted[1] if self._drafted[0] == job.start else None
-        asking = asyncio.ensure_future(backend.transcribe(job, options, known))
-        try:
-            if isinstance(job, Draft) and not early:
-                await self._unless_final(asking)
-            transcript = await asking
-        finally:
-            asking.cancel()
-        if early:
-            self._early = (what, transcript)
-        elif isinstance(job, Draft):
-            self._drafted = (job.start, transcript)
+        if not isinstance(job, Draft):
+            return await backend.transcribe(job, options)
+        if not (job.complete and backend.eager):
+            return await self._draft(job, backend)
+        transcript = await backend.transcribe(job, options)
+        self._early = (what, transcript)
         return transcript
 
-    async def _unless_final(self, asking: asyncio.Future[Transcript]) -> None:
-        """Gives a draft up when a final comes: it should not wait for it."""
+    async def _draft(self, job: Draft, backend: Backend) -> Transcript:
+        """Given up when a final comes, which should not wait for it."""
+        known = self._drafted[1] if self._drafted[0] == job.start else None
+        asking = asyncio.ensure_future(backend.transcribe(job, self._session.options, known))
         final = asyncio.ensure_future(self._jobs.final_waits())
         try:
             await asyncio.wait((asking, final), return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise RecognizerError("overloaded", "its final came first")
+            transcript = await asking
         finally:
+            asking.cancel()
             final.cancel()
-        if not asking.done():
-            raise RecognizerError("overloaded", "its final came first")
+        self._drafted = (job.start, transcript)
+        return transcript
 
     async def _save(self, job: Utterance, text: str) -> None:
         if self._recorder is not None and not isinstance(job, Draft):

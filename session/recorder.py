@@ -73,8 +73,16 @@ class Recorder:
         index = self._folder / INDEX
         if not index.exists():
             return
-        lines = index.read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if json.loads(line)["file"] not in gone]
+        lines = index.read_text(encoding="utf-8", errors="replace").split("\n")
+        kept = [line for line in lines if (name := _file_of(line)) and name not in gone]
         draft = index.with_suffix(".new")
         draft.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         draft.replace(index)
+
+
+def _file_of(line: str) -> str:
+    """Which recording a line of the index is about; empty when a crash cut it off."""
+    try:
+        return str(json.loads(line)["file"])
+    except (ValueError, LookupError, TypeError):
+        return ""

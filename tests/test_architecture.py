@@ -17,7 +17,7 @@ SOURCES = sorted(
 NAMES = [str(path.relative_to(ROOT).with_suffix("")) for path in SOURCES]
 
 PURE = {"audio", "protocol/events", "protocol/native", "protocol/plain", "session/session", "session/answers"}
-PURE |= {"vad/segmenter", "recognizer/base"}
+PURE |= {"vad/segmenter", "recognizer/base", "recognizer/limits"}
 IMPURE = {"asyncio", "threading", "time", "datetime", "os", "random", "socket", "fastapi", "starlette"}
 HEAVY = {"torch", "torchaudio", "espnet2", "espnet_model_zoo", "onnxruntime", "silero_vad", "numba"}
 HEAVY_HOME = "recognizer/decoding/"  # loaded as a whole by the factory; only there numba, and torch in graphs.py
@@ -29,6 +29,7 @@ ALLOWED = {  # a module that is listed imports nothing else of ours
     "protocol/plain": {"protocol.events"},
     "vad/segmenter": {"audio"},
     "recognizer/base": {"audio"},
+    "recognizer/limits": {"audio"},
     "session/answers": {"audio", "protocol.events", "recognizer.base"},
     "session/session": {"audio", "protocol.events", "session.answers", "vad.segmenter", "recognizer.base"},
 }

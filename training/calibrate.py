@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from recognizer.base import Hypothesis, Options, Request
+from recognizer.limits import MIN_CONFIDENCE
 from training.data import read_audio
 from training.evaluate import bundled, evaluation_sets
 from training.recipe import Recipe
 
 Line = tuple[float, float]  # slope and offset
 BINS = 10
-RAW_FLOOR = 1e-4  # confidence below which the engine does not go
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def judge(hypothesis: Hypothesis, reference: Sequence[str]) -> list[Judged]:
 
 def fit(judged: Sequence[Judged]) -> Line:
     """Maximum likelihood, with Platt's targets, which keep a small set from being certain."""
-    x = np.log([max(RAW_FLOOR, one.confidence) for one in judged])
+    x = np.log([max(MIN_CONFIDENCE, one.confidence) for one in judged])
     right = np.array([one.right for one in judged])
     targets = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
 
@@ -55,7 +55,7 @@ def fit(judged: Sequence[Judged]) -> Line:
 
 
 def calibrated(one: Judged, line: Line) -> Judged:
-    z = line[0] * np.log(max(RAW_FLOOR, one.confidence)) + line[1]
+    z = line[0] * np.log(max(MIN_CONFIDENCE, one.confidence)) + line[1]
     return Judged(float(1 / (1 + np.exp(-z))), one.right)
 
 

@@ -5,17 +5,14 @@ from collections.abc import Sequence
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from recognizer.decoding.networks import Floats, Ids
-from recognizer.decoding.phrases import PhraseGraph, advance, children, value
+from recognizer.decoding.networks import Doubles, Floats, Ids
+from recognizer.decoding.phrases import MOST_WANTED, PhraseGraph, advance, children, value
 
 NEVER = -1e30  # log of zero; finite, so that sums of it stay comparable
 CANDIDATES = 12  # tokens considered in a frame
 LEAST = -13.0  # log probability below which a token is not considered, unless a phrase wants it
 MULTIPLIER = 6_364_136_223_846_793_005  # of a linear congruential generator: mixes the hash of a prefix
-
-Doubles = NDArray[np.float64]
 
 
 def greedy(log_probs: Floats, blank: int) -> tuple[list[int], list[int]]:
@@ -80,7 +77,7 @@ def _prefix_beam(
     nodes = 1  # prefixes that were once in the beam, a tree; 0 is the empty one
     tokens = np.full(frames * beam + 1, -1, np.int64)
     parents = np.full(frames * beam + 1, -1, np.int64)
-    room = beam * (CANDIDATES + 2 + (labels.shape[0] if labels.shape[0] < 64 else 64))
+    room = beam * (1 + CANDIDATES + min(labels.shape[0], MOST_WANTED))
     # of each prefix in the beam: node, last token, hash, log probability ending in blank and not, phrase state, bonus
     node, last, key = np.zeros(room, np.int64), np.full(room, -1, np.int64), np.zeros(room, np.int64)
     blanks, others = np.full(room, NEVER), np.full(room, NEVER)
@@ -91,7 +88,7 @@ def _prefix_beam(
     new_blanks, new_others = blanks.copy(), others.copy()
     new_state, new_bonus = state.copy(), bonus.copy()
     grown = np.zeros(room, np.bool_)
-    likely, wanted = np.zeros(CANDIDATES, np.int64), np.zeros(CANDIDATES + 64, np.int64)
+    likely, wanted = np.zeros(CANDIDATES, np.int64), np.zeros(CANDIDATES + MOST_WANTED, np.int64)
     for t in range(frames):
         frame = log_probs[t]
         common = _likely(frame, blank, eos, likely)
@@ -175,7 +172,7 @@ def _align(log_probs: Floats, labels: Ids, blank: int) -> Ids:
 
 
 def align(log_probs: Floats, tokens: Sequence[int], blank: int) -> list[tuple[int, int, float]]:
-    """CTC forced alignment: for each token its first frame, the frame after its last, its mean log probability.
+    """CTC forced alignment: for each token its first frame, the frame after its last, its highest log probability.
 
     Empty when the tokens do not fit into the frames.
     """

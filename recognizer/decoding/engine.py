@@ -18,11 +18,10 @@ from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import PhraseGraph, build
 from recognizer.decoding.rescoring import Tokens, attention_scores
 from recognizer.decoding.results import Calibration, Texts
+from recognizer.limits import MIN_SAMPLES, bounded, max_tokens, padded
 
-MIN_SAMPLES = SAMPLE_RATE // 2  # shorter audio is filled up with silence: encoders need a few frames
-TOKENS_PER_SECOND = 25  # cap on the output: nobody speaks faster
 CTC_BEAM = 20  # prefixes of the first pass; more of them than of the second, which is dearer
-DRAFT_WINDOW = 8 * SAMPLE_RATE  # of an utterance, its newest part: a draft costs no more however long one speaks
+DRAFT_WINDOW = 8 * SAMPLE_RATE  # newest samples that a draft encodes: it costs no more however long one speaks
 SPARE = 2  # hypotheses looked at beyond those wanted: two may spell the same text
 REMEMBERED = 4  # encoder outputs kept: a final whose audio was a draft's needs no second pass
 Phrases = tuple[tuple[str, float], ...]
@@ -89,7 +88,7 @@ class FastEngine:
     def _final(self, request: Request) -> Transcript:
         hidden, log_probs = self._encoded(request.audio)
         graph = self._graph(request.options.phrases)
-        cap = 10 + TOKENS_PER_SECOND * len(request.audio) // SAMPLE_RATE
+        cap = max_tokens(len(request.audio))
         match self._search.kind:
             case "exact":
                 found = self._exact(hidden, log_probs, graph, cap, request.options.max_alternatives + SPARE)
@@ -155,8 +154,7 @@ class FastEngine:
 
     def _encoded(self, audio: Samples) -> tuple[Floats, Floats]:
         """Encoder output and CTC log probabilities; from memory when the same audio was encoded just now."""
-        if len(audio) < MIN_SAMPLES:
-            audio = np.concatenate((audio, np.zeros(MIN_SAMPLES - len(audio), np.float32)))
+        audio = padded(audio)
         key = blake2b(audio.tobytes(), digest_size=16).digest()
         if key not in self._remembered:
             self._remembered[key] = self._networks.encode(self._features(audio))
@@ -177,9 +175,10 @@ def _widening(graph: PhraseGraph) -> int:
 def _ranked(hypotheses: list[Hypothesis], scores: list[float]) -> tuple[Hypothesis, ...]:
     """Different texts, best first; none is surer than the one before, nor than its score beside the best allows."""
     ranked: dict[str, Hypothesis] = {}
+    ceiling = 1.0
     for hypothesis, score in zip(hypotheses, scores, strict=True):
-        ceiling = hypotheses[0].confidence * float(np.exp(score - scores[0]))
         if hypothesis.text and hypothesis.text not in ranked:
-            sure = max(1e-4, min(hypothesis.confidence, ceiling))
-            ranked[hypothesis.text] = replace(hypothesis, confidence=sure)
+            allowed = hypotheses[0].confidence * float(np.exp(score - scores[0]))
+            ceiling = bounded(min(ceiling, allowed, hypothesis.confidence))
+            ranked[hypothesis.text] = replace(hypothesis, confidence=ceiling)
     return tuple(ranked.values())

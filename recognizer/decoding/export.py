@@ -3,6 +3,7 @@
 A process of its own (`python -m recognizer.decoding.export`), so that no worker keeps torch and ESPnet in memory.
 """
 
+import contextlib
 import fcntl
 import json
 import logging
@@ -11,13 +12,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from recognizer.base import ModelError
 from recognizer.decoding import package
 from recognizer.decoding.networks import ENCODER, MEMORY, STEP, STEP_INT8, optimise
-from recognizer.decoding.package import UnsupportedError
+from recognizer.decoding.package import Package, UnsupportedError
 from recognizer.decoding.parts import check, features_of, graphs_of, vocabulary_of
 from recognizer.models import ModelFiles
 
@@ -27,22 +30,67 @@ OPSET = 17
 TIMEOUT_S = 600
 
 
+class _DamagedError(ModelError):
+    """An export that does not load."""
+
+
+def load_exported(files: ModelFiles, cache_dir: Path, threads: int, *, int8: bool = False) -> Package:
+    """An export that does not load is made again, once. Raises ModelError and UnsupportedError."""
+    folder = ensure_exported(files, cache_dir)
+    load = partial(_load, files, folder, threads, int8)
+    with contextlib.suppress(_DamagedError):
+        return load()
+    with _locked(folder):
+        try:
+            return load()  # another worker made it again meanwhile
+        except _DamagedError as error:
+            log.warning("%s and is made again", error)
+        _export_in_another_process(files, folder)
+    return load()
+
+
+def _load(files: ModelFiles, folder: Path, threads: int, int8: bool) -> Package:
+    try:
+        return package.load(folder, threads, int8=int8)
+    except UnsupportedError:
+        raise
+    except Exception as error:  # whatever damaged files make numpy, json and ONNX Runtime raise
+        message = f"the export of the model {files.name} in {folder} does not load ({type(error).__name__})"
+        raise _DamagedError(message) from error
+
+
 def ensure_exported(files: ModelFiles, cache_dir: Path) -> Path:
     """Returns the folder of the export; the first of several workers makes it. Raises ModelError."""
     folder = package.folder_for(files, cache_dir)
     if folder.exists():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _locked(folder):
         if not folder.exists():
             log.warning("the model %s is prepared for this processor; it happens once", files.name)
             _export_in_another_process(files, folder)
     return folder
 
 
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Against all others who would make an export of the same model. Raises ModelError."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = open(folder.parent / f"{_model(folder)}.lock", "w")
+    except OSError as error:
+        raise ModelError(f"the folder {folder.parent} for exported models cannot be written: {error}") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _model(folder: Path) -> str:
+    """What the names of all exports of a model begin with."""
+    return folder.name.partition("-")[0]
+
+
 def _export_in_another_process(files: ModelFiles, folder: Path) -> None:
-    draft = Path(tempfile.mkdtemp(dir=folder.parent))
+    draft = Path(tempfile.mkdtemp(prefix=f"{_model(folder)}-", dir=folder.parent))
     try:
         task = json.dumps(
             {"config": str(files.asr_train_config), "weights": str(files.asr_model_file), "to": str(draft)}
@@ -52,11 +100,23 @@ def _export_in_another_process(files: ModelFiles, folder: Path) -> None:
         if done.returncode:
             raise ModelError(f"the model {files.name} cannot be used: {_last_line(done.stderr)}")
         draft.chmod(0o755)  # mkdtemp's own mode locks out the user the service runs as
+        shutil.rmtree(folder, ignore_errors=True)  # there is one when it was damaged
         os.replace(draft, folder)
+        _remove_outdated(folder)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ModelError(f"the model {files.name} cannot be prepared in {folder.parent}: {error}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _remove_outdated(folder: Path) -> None:
+    """The exports for other processors, versions and files of this model, and what an export that was killed left.
+
+    A worker that uses one has it mapped and does not notice.
+    """
+    for path in folder.parent.glob(f"{_model(folder)}-*"):
+        if path != folder:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _last_line(text: str) -> str:

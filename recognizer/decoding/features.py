@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from audio import Samples
+from recognizer.decoding.networks import Floats
 
 FLOOR = 1e-10  # of a mel bin before the logarithm, as in espnet2.layers.log_mel
 SMALLEST_STD = 1e-20  # as in espnet2.layers.utterance_mvn
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

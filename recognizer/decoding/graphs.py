@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from recognizer.decoding.package import UnsupportedError
 
+MAX_POSITIONS = 2_000  # tokens of one hypothesis; the longest utterance has fewer
+
 
 class EncoderGraph(nn.Module):
     """Normalised features (1, frames, bins) -> encoder output (T, D), CTC log probabilities (T, V). No padding."""
@@ -20,10 +22,12 @@ class EncoderGraph(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         encoder = model.encoder
-        if getattr(encoder, "interctc_use_conditioning", False) or not hasattr(encoder, "encoders"):
-            raise UnsupportedError(f"its encoder is a {type(encoder).__name__}")
+        if not hasattr(encoder, "encoders"):
+            raise UnsupportedError(f"a {type(encoder).__name__} encoder")
+        if getattr(encoder, "interctc_use_conditioning", False):
+            raise UnsupportedError("an encoder that is conditioned on its CTC")
         if model.preencoder is not None or model.postencoder is not None:
-            raise UnsupportedError("it has a pre- or post-encoder")
+            raise UnsupportedError("a pre- or post-encoder")
         self.encoder, self.ctc = encoder, model.ctc.ctc_lo
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,9 +65,9 @@ class StepGraph(nn.Module):
         layers = decoder.decoders
         embedding, position = decoder.embed[0], decoder.embed[1]
         if type(position).__name__ != "PositionalEncoding" or not decoder.normalize_before:
-            raise UnsupportedError("its decoder embeds or normalises in an unknown way")
+            raise UnsupportedError("a decoder that embeds or normalises in an unknown way")
         if any(layer.concat_after or layer.sequential_attn is not None for layer in layers):
-            raise UnsupportedError("its decoder concatenates or attends twice")
+            raise UnsupportedError("a decoder that concatenates or attends twice")
         self.layers, self.embedding = layers, embedding
         self.scale = math.sqrt(embedding.embedding_dim)
         position.extend_pe(torch.zeros(1, MAX_POSITIONS))
@@ -94,9 +98,6 @@ class StepGraph(nn.Module):
             x = x + layer.feed_forward(layer.norm3(x))
         scores = torch.log_softmax(self.output(self.after_norm(x)), dim=-1)
         return (scores, *new_keys, *new_values)
-
-
-MAX_POSITIONS = 2_000  # tokens of one hypothesis; the longest utterance has fewer
 
 
 def _heads(x: Tensor, heads: int) -> Tensor:

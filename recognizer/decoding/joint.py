@@ -18,7 +18,6 @@ END_MARGIN = -10.0  # espnet.nets.e2e_asr_common.end_detect: D_end and M
 END_LENGTHS = 3
 EXCLUDED = -1e8  # scores below belong to candidates that CTC rules out
 COMPACT_EVERY = 4  # tokens; what no hypothesis sees any more leaves the cache
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from recognizer.decoding.features import Features
 from recognizer.decoding.networks import Networks, OnnxNetworks
 from recognizer.models import ModelFiles
 
-VERSION = 1  # of these files; another one is exported beside the old
+VERSION = 1  # of these files; another one takes the place of the old
 FEATURES, VOCABULARY, REFUSAL = "features.npz", "vocabulary.json", "unsupported.txt"
 
 
@@ -43,11 +43,15 @@ class Package:
 
 
 def folder_for(files: ModelFiles, cache_dir: Path) -> Path:
-    """Where the export of exactly these files belongs."""
+    """Where the export of exactly these files belongs: MODEL-STATE, so that those of another state can be told."""
     weights = files.asr_model_file.stat()
-    identity = f"{files.asr_model_file} {weights.st_size} {weights.st_mtime_ns} {VERSION} {_processor()}"
-    digest = hashlib.sha256(identity.encode() + files.asr_train_config.read_bytes()).hexdigest()[:12]
-    return cache_dir.absolute() / "onnx" / digest
+    state = f"{weights.st_size} {weights.st_mtime_ns} {VERSION} {_processor()}".encode()
+    name = f"{_digest(str(files.asr_model_file).encode())}-{_digest(state + files.asr_train_config.read_bytes())}"
+    return cache_dir.absolute() / "onnx" / name
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def _processor() -> str:
@@ -64,7 +68,7 @@ def save(folder: Path, features: Features, vocabulary: Vocabulary) -> None:
 
 
 def load(folder: Path, threads: int, *, int8: bool = False) -> Package:
-    """Raises UnsupportedError when the export found that the model is of another kind."""
+    """Raises UnsupportedError when the export found that the model is of another kind; for broken files anything."""
     if (folder / REFUSAL).exists():
         raise UnsupportedError((folder / REFUSAL).read_text(encoding="utf-8"))
     values = dict(np.load(folder / FEATURES))

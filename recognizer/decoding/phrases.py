@@ -10,13 +10,11 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from recognizer.decoding.networks import Ids
+from recognizer.decoding.networks import Doubles, Ids
 
 ROOT = 0
 MOST_WANTED = 60  # a state with more children puts none forward: those that the frame makes likely must do
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,11 @@ import math
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
-from recognizer.decoding.networks import Floats, Ids
+from recognizer.decoding.networks import Doubles, Floats, Ids
 
 NEVER = -1e10  # ESPnet's log of zero
 TINY = 5e-324  # smallest double: keeps the logarithm of an underflow finite
-Doubles = NDArray[np.float64]
 
 
 class PrefixScores:

@@ -14,9 +14,9 @@ from recognizer.base import Hypothesis, Word
 from recognizer.decoding.ctc import align
 from recognizer.decoding.networks import Floats
 from recognizer.decoding.package import Vocabulary
+from recognizer.limits import MIN_CONFIDENCE, bounded
 
-LEAST_CONFIDENCE = 1e-4
-OVERLAP = SAMPLE_RATE // 2  # samples
+OVERLAP = SAMPLE_RATE // 2  # samples; see Texts.continued
 UNKNOWN, SPACE, PIECE_SPACE = "<unk>", "<space>", "\u2581"  # U+2581 begins a word in SentencePiece
 UNSPACED = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # kana, Han, full-width forms: no spaces between
 
@@ -147,5 +147,5 @@ def _confidence(mean: float, line: tuple[float, float] | None) -> float:
     if line is None:
         value = math.exp(min(0.0, mean))
     else:
-        value = 1.0 / (1.0 + math.exp(-line[0] * max(mean, math.log(LEAST_CONFIDENCE)) - line[1]))
-    return min(1.0, max(LEAST_CONFIDENCE, value))
+        value = 1.0 / (1.0 + math.exp(-line[0] * max(mean, math.log(MIN_CONFIDENCE)) - line[1]))
+    return bounded(value)

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from recognizer.base import ModelError, Options, Request
-from recognizer.espnet import TOKENS_PER_SECOND, StockEngine, _length_ratio, load_stock_engine
+from recognizer.espnet import StockEngine, _length_ratio, load_stock_engine
+from recognizer.limits import TOKENS_PER_SECOND
 from recognizer.models import resolve
 
 pytestmark = pytest.mark.filterwarnings("default")  # espnet2 and what it imports warn a lot
@@ -55,7 +56,7 @@ def test_the_length_is_capped_by_the_encoder_or_by_the_time(samples: int, frames
 
 
 def test_the_cap_ends_a_search_on_a_fast_encoder(engine: StockEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recognizer.espnet.TOKENS_PER_SECOND", -8)  # 10 - 8 tokens for one second
+    monkeypatch.setattr("recognizer.limits.TOKENS_PER_SECOND", -8)  # 10 - 8 tokens for one second
     (transcript,) = engine.transcribe([noise(16_000)])
     assert len(transcript.text) <= 2
 

@@ -1,5 +1,9 @@
 """Every kind of ESPnet2 model that the fast search promises, taken apart and exported: the same numbers as ESPnet."""
 
+import logging
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,7 @@ import pytest
 from recognizer.base import ModelError
 from recognizer.decoding import export, package, parts
 from recognizer.decoding.package import UnsupportedError
-from recognizer.models import resolve
+from recognizer.models import ModelFiles, resolve
 from tests.tiny_model import LAYER, build_tiny_model, write_tiny_model
 
 pytestmark = pytest.mark.filterwarnings("default")  # espnet2, torch and what they import warn a lot
@@ -56,7 +60,7 @@ UNSUPPORTED: dict[str, tuple[dict[str, Any], str]] = {
     "decoder": ({"decoder": "rnn", "decoder_conf": {"num_layers": 1, "hidden_size": 8}}, "a RNNDecoder decoder"),
     "conditioned on its CTC": (
         {"encoder_conf": {**SIZE, "num_blocks": 2, "interctc_layer_idx": [1], "interctc_use_conditioning": True}},
-        "encoder",
+        "an encoder that is conditioned on its CTC",
     ),
     "tokens": ({"token_type": "phn"}, "tokens of type phn"),
 }
@@ -92,13 +96,83 @@ def test_networks_that_turn_out_different_are_refused(tmp_path: Path, monkeypatc
 
 
 def test_a_package_is_exported_once_and_by_one_of_several_workers(tmp_path: Path) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     files = resolve(str(write_tiny_model(tmp_path / "tiny.zip")), tmp_path)
     with ThreadPoolExecutor(3) as pool:
         folders = set(pool.map(lambda _: export.ensure_exported(files, tmp_path), range(3)))
     assert len(folders) == 1 and package.load(folders.pop(), 1).vocabulary.tokens[2] == "<space>"
     assert len([path for path in (tmp_path / "onnx").iterdir() if path.is_dir()]) == 1
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelFiles, Path]:
+    """A model, and a cache that holds its export."""
+    cache = tmp_path_factory.mktemp("exported")
+    files = resolve(str(write_tiny_model(cache / "tiny.zip")), cache)
+    export.ensure_exported(files, cache)
+    return files, cache
+
+
+def exports(cache: Path) -> set[str]:
+    return {path.name for path in (cache / "onnx").iterdir() if path.is_dir()}
+
+
+def test_a_damaged_export_is_made_again_once_by_one_of_several_workers(
+    exported: tuple[ModelFiles, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files, cache = exported
+    shutil.copytree(cache / "onnx", tmp_path / "onnx")
+    folder = package.folder_for(files, tmp_path)
+    os.truncate(folder / "encoder.bin", 100)
+    with caplog.at_level(logging.WARNING, "speech.recognizer"), ThreadPoolExecutor(3) as pool:
+        packages = list(pool.map(lambda _: export.load_exported(files, tmp_path, 1), range(3)))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the export of the model {files.name} in {folder} does not load (Fail) and is made again"
+    ]
+    whole = export.load_exported(files, cache, 1)
+    features = whole.features(np.ones(16_000, np.float32))
+    for ready in packages:
+        np.testing.assert_array_equal(ready.networks.encode(features)[1], whole.networks.encode(features)[1])
+    assert exports(tmp_path) == {folder.name}
+
+
+DAMAGE = {"features.npz": b"", "vocabulary.json": b'{"tokens": [', "step.onnx": b"no network", "memory.bin": None}
+
+
+@pytest.mark.parametrize("name, content", DAMAGE.items(), ids=DAMAGE)
+def test_every_damage_is_noticed(
+    exported: tuple[ModelFiles, Path], tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    files, cache = exported
+    folder = shutil.copytree(package.folder_for(files, cache), tmp_path / "copy")
+    assert export._load(files, folder, 1, False).vocabulary.tokens
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=r"does not load \(\w+\)$"):
+        export._load(files, folder, 1, False)
+
+
+def test_an_export_takes_the_place_of_the_outdated_ones_of_its_model_only(
+    exported: tuple[ModelFiles, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, cache = exported
+    shutil.copytree(cache / "onnx", tmp_path / "onnx")
+    outdated = package.folder_for(files, tmp_path)
+    running = export.load_exported(files, tmp_path, 1)  # a worker that has it mapped
+    other, killed = tmp_path / "onnx" / "0123456789ab-0123456789ab", outdated.with_name(outdated.name[:13] + "draft")
+    other.mkdir()
+    killed.mkdir()
+    monkeypatch.setattr(package, "_processor", lambda: "another processor, or another ONNX Runtime")
+    renewed = export.ensure_exported(files, tmp_path)
+    assert renewed != outdated and exports(tmp_path) == {renewed.name, other.name}
+    assert np.isfinite(running.networks.encode(running.features(np.ones(16_000, np.float32)))[1]).all()
+    assert package.load(renewed, 1).vocabulary == running.vocabulary
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(exported: tuple[ModelFiles, Path], tmp_path: Path) -> None:
+    (tmp_path / "onnx").write_text("no folder")
+    with pytest.raises(ModelError, match=r"onnx for exported models cannot be written"):
+        export.ensure_exported(exported[0], tmp_path)
 
 
 def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recognizer import loading
 from recognizer.base import ModelError, Options, Request
 from recognizer.loading import EngineOptions, choose_device, load_engine
 from recognizer.models import ModelFiles, resolve
@@ -81,6 +82,18 @@ assert not {{"torch", "espnet2"}} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-500:]
+    assert list(loading._compiled(tmp_path).rglob("*.nbi")), "what numba compiled is kept"
+
+
+def test_what_was_compiled_of_other_sources_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "decoding" / "search.py"
+    source.parent.mkdir()
+    monkeypatch.setattr(loading, "__file__", str(tmp_path / "loading.py"))
+    source.write_text("BEAM = 1")
+    before = loading._compiled(tmp_path)
+    assert loading._compiled(tmp_path) == before
+    source.write_text("BEAM = 2")
+    assert loading._compiled(tmp_path) != before
 
 
 def test_cuda_that_is_not_there_is_one_sentence() -> None:

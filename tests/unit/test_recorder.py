@@ -56,3 +56,17 @@ def test_a_folder_that_went_away_costs_no_result(tmp_path: Path) -> None:
     recorder = make_recorder(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     save(recorder, 0)
+
+
+def test_a_line_that_a_crash_cut_off_costs_no_result_and_no_other_line(tmp_path: Path) -> None:
+    recorder = make_recorder(tmp_path, max_days=1)
+    save(recorder, 0)
+    (old,) = tmp_path.glob("*.wav")
+    os.utime(old, (0, 0))
+    whole = json.dumps({"file": "kept.wav", "segment": 7, "text": "one\u2028line"}, ensure_ascii=False)
+    cut = '{"file": "a.wav", "text": "は'.encode()[:-1]
+    with (tmp_path / INDEX).open("ab") as index:
+        index.write(whole.encode() + b"\n[]\n" + cut + b"\n")
+    save(recorder, 1)
+    kept = (tmp_path / INDEX).read_text(encoding="utf-8").split("\n")
+    assert kept[0] == whole and [json.loads(line)["segment"] for line in kept if line] == [7, 1]

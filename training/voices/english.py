@@ -51,7 +51,7 @@ def _festival(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float
     flags = [part for expression in evaluations for part in ("-eval", expression)]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "spoken.wav"
-        command = ["text2wave", *flags, "-o", path]
+        command = ["text2wave", *flags, "-o", str(path)]
         subprocess.run(command, input=text.encode(), check=True, capture_output=True)
         return soundfile.read(path, dtype="float32")  # type: ignore[no-any-return]
 

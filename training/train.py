@@ -1,8 +1,11 @@
 """Stage `train`: ESPnet2's own trainer, once per step of the curriculum; resumes where it stopped.
 
-Under torchrun each process takes its share of every batch.
+Each of its processes takes its share of every batch.
 """
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -13,18 +16,25 @@ import yaml
 
 from training.augment import Surroundings, augmenter
 from training.data import manifest, read_audio
-from training.recipe import Recipe
+from training.recipe import Recipe, load_recipe
+
+CONFIG = "recipe.yaml"
 
 
-def stage_config(recipe: Recipe, number: int) -> Path:
-    """Writes the complete ESPnet2 configuration of one curriculum step; returns its path."""
-    work, folder = recipe.work, recipe.work / f"exp-{number}"
+def folder(recipe: Recipe, number: int) -> Path:
+    """Where a curriculum step leaves its checkpoints."""
+    return recipe.work / f"exp-{number}"
+
+
+def write_config(recipe: Recipe, number: int) -> None:
+    """The complete ESPnet2 configuration of one curriculum step."""
+    work = recipe.work
     train, dev = work / f"train-{number}", work / "dev"
     config = (
         recipe.asr
         | recipe.curriculum[number].get("asr", {})
         | {
-            "output_dir": str(folder),
+            "output_dir": str(folder(recipe, number)),
             "token_list": str(work / "tokens.txt"),
             "train_data_path_and_name_and_type": _inputs(train),
             "valid_data_path_and_name_and_type": _inputs(dev),
@@ -41,11 +51,9 @@ def stage_config(recipe: Recipe, number: int) -> Path:
         }
     )
     if number:
-        config["init_param"] = [str(work / f"exp-{number - 1}" / "latest.pth")]
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    return path
+        config["init_param"] = [str(folder(recipe, number - 1) / "latest.pth")]
+    folder(recipe, number).mkdir(parents=True, exist_ok=True)
+    (folder(recipe, number) / CONFIG).write_text(yaml.safe_dump(config), encoding="utf-8")
 
 
 def _inputs(folder: Path) -> list[tuple[str, str, str]]:
@@ -81,12 +89,28 @@ def augmented_task(strength: float) -> type:
     return AugmentedTask
 
 
-def train(recipe: Recipe) -> None:
+def train_step(recipe: Recipe, number: int) -> None:
+    """One step of the curriculum, in one of its processes."""
     from espnet2.train import trainer
 
     if not torch.cuda.is_available():
         # ESPnet2's own mixed precision is for CUDA; this gives the forward pass the bfloat16 units of a CPU.
         # A context around the whole training would not do: weights cast once stay cached until it is left.
         trainer.autocast = lambda *_, **__: torch.autocast("cpu", dtype=torch.bfloat16)
-    for number, step in enumerate(recipe.curriculum):
-        augmented_task(float(step["augment"])).main(cmd=["--config", str(stage_config(recipe, number))])  # type: ignore[attr-defined]
+    task: Any = augmented_task(float(recipe.curriculum[number]["augment"]))
+    task.main(cmd=["--config", str(folder(recipe, number) / CONFIG)])
+
+
+def train(recipe: Recipe) -> None:
+    """A process of one thread for each core, or one for each GPU: cores that wait for each other at every
+    multiplication are far slower as soon as anything else runs."""
+    processes = torch.cuda.device_count() or os.cpu_count() or 1
+    for number in range(len(recipe.curriculum)):
+        write_config(recipe, number)
+        launch = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        command = [sys.executable, "-m", *launch, "-m", "training.train", recipe.name, str(number)]
+        subprocess.run(command, check=True, env={"OMP_NUM_THREADS": "1", **os.environ})
+
+
+if __name__ == "__main__":
+    train_step(load_recipe(sys.argv[1]), int(sys.argv[2]))

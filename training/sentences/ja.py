@@ -1,8 +1,10 @@
 """Sentences of daily dictation that no reading corpus holds enough of: numbers, dates, weather, meetings, commands."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
+
+from training.sentences import distinct, pick
 
 Rng = np.random.Generator
 
@@ -39,10 +41,6 @@ GREETINGS = (
     "行ってきます ただいま おかえりなさい いただきます ごちそうさまでした 大丈夫です また明日 おやすみなさい "
     "初めまして ごめんなさい もちろんです なるほど 本当ですか マイクのテスト中です お久しぶりです"
 ).split()
-
-
-def pick(words: Sequence[str], rng: Rng) -> str:
-    return words[int(rng.integers(len(words)))]
 
 
 def number(rng: Rng) -> str:
@@ -155,10 +153,4 @@ MAKERS: tuple[Callable[[Rng], str], ...] = (
 
 
 def sentences(count: int, rng: Rng) -> Iterator[str]:
-    """`count` sentences, no two the same."""
-    seen: set[str] = set()
-    while len(seen) < count:
-        made = MAKERS[int(rng.integers(len(MAKERS)))](rng)
-        if made not in seen:
-            seen.add(made)
-            yield made
+    return distinct(MAKERS, count, rng)

@@ -1,0 +1,38 @@
+"""The grammars: varied, readable by their synthesiser, and the same for the same seed."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from recognizer.kana import reading
+from training.sentences import en, ja
+from training.voices.english import SPEAKABLE
+
+
+@pytest.mark.parametrize("grammar", [en, ja], ids=["en", "ja"])
+def test_thousands_of_different_sentences(grammar: ModuleType) -> None:
+    made = list(grammar.sentences(3_000, np.random.default_rng(1)))
+    assert len(set(made)) == 3_000
+    assert made == list(grammar.sentences(3_000, np.random.default_rng(1)))
+    assert len(set(" ".join(made).split())) > 200
+
+
+def test_each_can_be_read_aloud() -> None:
+    rng = np.random.default_rng(2)
+    assert all(SPEAKABLE.fullmatch(sentence) for sentence in en.sentences(500, rng))
+    assert all(reading(sentence) for sentence in ja.sentences(500, rng))
+
+
+@pytest.mark.parametrize(
+    "number, text",
+    [
+        (0, "zero"),
+        (42, "forty two"),
+        (100, "one hundred"),
+        (718, "seven hundred and eighteen"),
+        (31_005, "thirty one thousand five"),
+    ],
+)
+def test_numbers_in_words(number: int, text: str) -> None:
+    assert en.spelled(number) == text

@@ -7,14 +7,14 @@
  * @typedef {"preparing" | "starting" | "listening" | "draining" | "ending"} Phase
  * @typedef {{phase: Phase, continuous: boolean, sound: boolean, speech: boolean, spoken: boolean, failed: string | null}} State
  *   sound, speech: soundstart, speechstart were said and not yet taken back; spoken: there was speech in this session;
- *   failed: the error that ends the session when it is drained
+ *   failed: the error that ends the session (when it is drained)
  * @typedef {import("./protocol.js").Result} Result
  * @typedef {{kind: "permitted" | "refused" | "unavailable" | "heard" | "sound" | "hush" | "silent" | "unplugged" | "stop" | "abort"
  *   | "speech_start" | "speech_end" | "done"} | {kind: "result", result: Result} | {kind: "failure", segment: number, code: string}
  *   | {kind: "problem", error: string}} Event
  * @typedef {{kind: "emit", type: string} | {kind: "result", result: Result} | {kind: "failure", segment: number, code: string}
  *   | {kind: "drain", stop: boolean} | {kind: "release"} | {kind: "forget"} | {kind: "error", error: string} | {kind: "end"}} Effect
- *   drain: close the capture (and tell the server); release: microphone and socket, at once; forget: results not yet dispatched
+ *   drain: close the capture (and tell the server); release: microphone and socket, at once; forget: results and `end`, if not yet dispatched
  * @typedef {{state: State, effects: Effect[]}} Step
  */
 
@@ -25,7 +25,7 @@ export function begin(continuous) {
 
 /** @param {State} state @param {Event} event @returns {Step} */
 export function step(state, event) {
-  if (state.phase === "ending") return stay(state);
+  if (state.phase === "ending") return event.kind === "abort" ? tooLate(state) : stay(state);
   switch (event.kind) {
     case "abort":
       return finish(state, "aborted", [{ kind: "forget" }]);
@@ -141,9 +141,15 @@ function fail(state, { segment, code }) {
 function finish(state, error, before = [], audible = true) {
   const last = /** @type {Effect[]} */ (error ? [{ kind: "error", error }] : []);
   const release = /** @type {Effect[]} */ ([{ kind: "release" }]);
-  return stay({ ...silenced(state), phase: "ending" }, [
+  return stay({ ...silenced(state), phase: "ending", failed: error }, [
     ...release, ...before, ...(audible ? ending(state) : []), ...last, { kind: "end" },
   ]);
+}
+
+/** Aborted while the last events wait to be dispatched: no result comes after the call. @param {State} state @returns {Step} */
+function tooLate(state) {
+  if (state.failed) return stay(state, [{ kind: "forget" }, { kind: "end" }]);
+  return stay({ ...state, failed: "aborted" }, [{ kind: "forget" }, { kind: "error", error: "aborted" }, { kind: "end" }]);
 }
 
 /** The events that close what is open. @param {State} state @returns {Effect[]} */

@@ -209,7 +209,7 @@ export class Session {
       case "release":
         return this.#release();
       case "forget":
-        return this.#queue.forget("result", "nomatch", "x-result");
+        return this.#queue.forget("result", "nomatch", "x-result", "end");
       case "error":
         return this.#queue.add(new SpeechRecognitionErrorEvent("error", { error: effect.error, message: this.#message }));
       case "end":

@@ -33,13 +33,22 @@ TWO_UTTERANCES = np.concatenate((silence(0.4), tone(0.5), silence(0.8), tone(0.5
 
 
 @contextlib.contextmanager
-def launched(playwright: Playwright, *flags: str, audio: Samples | None = None, rate: int = SAMPLE_RATE,
-             base: list[str] = FLAGS) -> Iterator[Browser]:  # fmt: skip
-    """Chromium whose microphone plays `audio` (mono, or shape (n, 2)) from the beginning each time it is opened."""
+def launched(
+    playwright: Playwright,
+    *flags: str,
+    asking: str = FAKE_UI,
+    base: list[str] = FLAGS,
+    audio: Samples | None = None,
+    rate: int = SAMPLE_RATE,
+) -> Iterator[Browser]:
+    """Chromium whose microphone plays `audio` (mono, or shape (n, 2)) from the beginning each time it is opened.
+
+    `asking` is the flag that answers the question for the microphone.
+    """
     if CHROMIUM is None:
         pytest.skip("needs Debian's chromium")
     with tempfile.TemporaryDirectory() as folder:
-        every = [*base, *(flags or (FAKE_UI,))]
+        every = [*base, *filter(None, (asking, *flags))]
         if audio is not None:
             file = Path(folder) / "microphone.wav"
             soundfile.write(file, audio, rate, subtype="PCM_16")

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import logging
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import numpy as np
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -25,6 +26,7 @@ from speech_api import SECURITY_HEADERS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
+RECEIVE_BUFFER_BYTES = 32_768  # small, so that a page notices soon when nobody reads
 LOUD = 0.05  # above this level a message holds speech
 PAUSE_MS = 300  # of silence that end an utterance
 PATIENCE_S = 30.0  # what takes longer does not come
@@ -245,6 +247,7 @@ class ScriptedServer:
             Route("/frame", self.page),
             Mount("/static", StaticFiles(directory=ROOT / "static")),
             WebSocketRoute("/{name}/ws", self.talk),
+            Route("/{name}/v1/models", self.models),
             Route("/{name}.js", self.module),
         ]
 
@@ -253,6 +256,9 @@ class ScriptedServer:
 
     async def module(self, request: Request) -> Response:
         return FileResponse(HERE / f"{request.path_params['name']}.js", headers=HEADERS)
+
+    async def models(self, _: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [{"id": "m", "langs": ["en", "ja"], "default_lang": True}]})
 
     async def talk(self, websocket: WebSocket) -> None:
         line = self.lines[websocket.path_params["name"]]
@@ -326,14 +332,15 @@ def scripted_server(routes: Sequence[BaseRoute] = ()) -> Iterator[ScriptedServer
             started.set()
 
     app = Starlette(routes=[*routes, *scripted.routes()])
-    quiet: dict[str, Any] = {"log_config": None, "log_level": logging.CRITICAL, "timeout_graceful_shutdown": 1}
-    config = uvicorn.Config(app, port=0, ws="websockets-sansio", **quiet)
-    server = Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    quiet: dict[str, Any] = {"log_config": None, "log_level": logging.CRITICAL, "timeout_graceful_shutdown": 1, "ws_per_message_deflate": False}
+    server = Server(uvicorn.Config(app, ws="websockets-sansio", **quiet))
+    door = socket.create_server(("127.0.0.1", 0))
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([door])))
     thread.start()
     if not started.wait(PATIENCE_S):
         raise AssertionError("the scripted server does not start")
-    scripted.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    scripted.url = f"http://127.0.0.1:{door.getsockname()[1]}/"
     try:
         yield scripted
     finally:

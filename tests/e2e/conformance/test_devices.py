@@ -1,10 +1,10 @@
 """C61 to C65: tracks of the page's own, and the choice of the microphone."""
 
 import numpy as np
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Playwright
 
 from audio import SAMPLE_RATE
-from tests.e2e.conformance.conftest import silence, tone
+from tests.e2e.conformance.conftest import launched, opened, silence, tone
 from tests.e2e.conformance.scripted import ScriptedServer, dictation
 
 
@@ -74,28 +74,30 @@ def test_c63_the_chosen_microphone(page: Page, server: ScriptedServer) -> None:
     assert labels == names
 
 
-def test_c64_the_list_of_microphones(page: Page, server: ScriptedServer) -> None:
-    line = server.line(dictation("hello world"))
-    before, after, told = page.evaluate(
-        """async (url) => {
-      const before = await api.listMicrophones();
-      let told = 0;
-      const r = make(url), log = watch(r);
-      r.addEventListener("x-devices", () => told++);
-      r.start();
-      await log.until("audiostart");
-      const after = await api.listMicrophones();
-      const sofar = told;
-      navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
-      const refreshed = await eventually(() => told > sofar, 2000);
-      await log.ended;
-      return [before, after, refreshed];
-    }""",
-        line.url,
-    )
-    assert told
-    assert all(device["id"] == device["label"] == "" for device in before)
+def test_c64_the_list_of_microphones(playwright: Playwright, server: ScriptedServer) -> None:
+    line = server.line(dictation())
+    with launched(playwright, asking="") as browser, opened(browser, server.url) as page:
+        before = page.evaluate("api.listMicrophones()")
+        page.context.grant_permissions(["microphone"])
+        after, used, refreshed = page.evaluate(
+            """async (url) => {
+              const told = [];
+              const r = make(url, { continuous: true }), log = watch(r);
+              r.addEventListener("x-devices", ({ detail }) => told.push(detail));
+              r.start();
+              await log.until("audiostart");
+              await eventually(() => told.length === 1);
+              navigator.mediaDevices.dispatchEvent(new Event("devicechange"));
+              const refreshed = await eventually(() => told.length === 2);
+              r.stop();
+              await log.ended;
+              return [await api.listMicrophones(), told[0].used, refreshed];
+            }""",
+            line.url,
+        )
+    assert before and all(device["id"] == device["label"] == "" for device in before)
     assert len(after) == 3 and all(device["id"] and device["label"] for device in after)
+    assert used in after and refreshed
 
 
 def test_c65_a_muted_track_sends_zeros(page: Page, server: ScriptedServer) -> None:

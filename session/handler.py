@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from access import Refusal
 from audio import SAMPLE_RATE, Draft, Utterance
 from protocol import native, plain
 from protocol.events import Checkpoint, ClientEvent, CloseCode, Error, ProtocolError, ServerEvent, Start
@@ -200,3 +201,11 @@ def _vad_state(checkpoint: Checkpoint) -> VadState:
         return VadState.from_text(checkpoint.state)
     except ValueError:
         raise ProtocolError("checkpoint.state is none that this server gave") from None
+
+
+async def refuse(websocket: WebSocket, refusal: Refusal) -> None:
+    """Accepts, to say why: a browser tells its page nothing about a handshake that failed."""
+    spoken = native if native.SUBPROTOCOL in websocket.scope["subprotocols"] else plain
+    await websocket.accept(native.SUBPROTOCOL if spoken is native else None)
+    await websocket.send_text(spoken.encode(Error("not_allowed", refusal.message)) or "")
+    await websocket.close(refusal.close, refusal.message[:120])

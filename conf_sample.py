@@ -10,6 +10,8 @@ LOG_LEVEL = "INFO"  # DEBUG | INFO | WARNING | ERROR; only DEBUG logs what peopl
 HOST = "127.0.0.1"  # address to listen on
 PORT = 8000  # 1..65535
 MAX_STREAMS = 500  # live connections; one more is answered 503
+ALLOWED_ORIGINS = ""  # whose pages may use this server besides its own: "https://a.example https://b.example", or "*"
+ACCESS_TOKEN = ""  # who connects must send it; "" lets everybody in
 
 # Audio the page sends
 CHANNELS = 1  # the protocol is mono

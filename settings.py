@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import conf_sample
+from access import valid_origin
 from vad.segmenter import LIMITS
 
 
@@ -26,6 +27,8 @@ class Settings:
     host: str = conf_sample.HOST
     port: int = conf_sample.PORT
     max_streams: int = conf_sample.MAX_STREAMS
+    allowed_origins: str = conf_sample.ALLOWED_ORIGINS
+    access_token: str = conf_sample.ACCESS_TOKEN
     channels: int = conf_sample.CHANNELS
     sample_rate_hz: int = conf_sample.SAMPLE_RATE_HZ
     sample_bits: int = conf_sample.SAMPLE_BITS
@@ -63,6 +66,9 @@ class Settings:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise SettingsError(_wrong(name, getattr(self, name), "one of " + ", ".join(map(repr, allowed))))
+        if not all(map(valid_origin, self.allowed_origins.split())):
+            wanted = "origins such as https://example.org, with spaces between them, or *"
+            raise SettingsError(_wrong("allowed_origins", self.allowed_origins, wanted))
         if not self.models or not all(isinstance(v, str) and v for v in self.models.values()):
             raise SettingsError(_wrong("models", self.models, "a mapping of language to model reference"))
         if self.default_lang not in self.models:

@@ -14,14 +14,15 @@ from types import FrameType
 from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
-from fastapi.templating import Jinja2Templates
 
+from access import Access
+from pages import add_pages
 from protocol.native import MAX_MESSAGE_BYTES
 from recognizer.base import Backend, ModelError
 from recognizer.factory import build_backends
-from session.handler import Handler
+from session.handler import Handler, refuse
 from session.recorder import Recorder
 from session.session import Session
 from settings import Settings, SettingsError, load_settings
@@ -43,6 +44,9 @@ SECURITY_HEADERS = {
 }
 
 
+SHARED_PATHS = ("/static/js/", "/v1/models")  # what the pages of ALLOWED_ORIGINS load
+
+
 class Service:
     """What lives as long as the application: the models and the connections."""
 
@@ -51,6 +55,7 @@ class Service:
         self.ready = False
         self.backends = backends
         self.vad = vad
+        self.access = Access(frozenset(settings.allowed_origins.lower().split()), settings.access_token)
         self.connections: dict[Handler, asyncio.Task[Any]] = {}
 
     async def open(self) -> None:
@@ -87,10 +92,11 @@ class Service:
         return not self.ready or late or len(self.connections) >= self.settings.max_streams
 
     async def connect(self, websocket: WebSocket) -> None:
+        if refusal := self.access.refusal(websocket.headers, websocket.scope["subprotocols"]):
+            return await refuse(websocket, refusal)
         if self.full:
-            refusal = PlainTextResponse("too busy, try again", 503, headers={"Retry-After": str(RETRY_AFTER_S)})
-            await websocket.send_denial_response(refusal)
-            return
+            busy = PlainTextResponse("too busy, try again", 503, headers={"Retry-After": str(RETRY_AFTER_S)})
+            return await websocket.send_denial_response(busy)
         options = _segmenter_options(self.settings)
         session = Session(uuid.uuid4().hex[:12], dict(self.settings.models), self.settings.default_lang, options)
         handler = Handler(websocket, session, self.scorer, self.backends or {}, self.recorder)
@@ -122,45 +128,20 @@ def create_app(
         await service.close()
 
     app = FastAPI(title=settings.title, version=settings.version, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-    _add_pages(app, service)
-    app.add_api_websocket_route("/ws", service.connect)
-    return app
-
-
-def _add_pages(app: FastAPI, service: Service) -> None:
-    templates = Jinja2Templates(directory=HERE / "templates")
 
     @app.middleware("http")
     async def secure(request: Request, call_next: Callable[[Request], Any]) -> Response:
         response: Response = await call_next(request)
         response.headers.update(SECURITY_HEADERS)
         response.headers.setdefault("Cache-Control", "no-cache")
+        if request.url.path.startswith(SHARED_PATHS):
+            response.headers.update(service.access.cors_headers(request.headers.get("origin", "")))
         return response
 
-    @app.get("/")
-    async def page(request: Request) -> Response:
-        return templates.TemplateResponse(request, "index.html", {"settings": _page_settings(service.settings)})
-
-    @app.get("/healthz")
-    async def healthz() -> Response:
-        return JSONResponse({"status": "alive"})
-
-    @app.get("/readyz")
-    async def readyz() -> Response:
-        return JSONResponse({"ready": service.ready}, 200 if service.ready else 503)
-
-
-def _page_settings(settings: Settings) -> dict[str, Any]:
-    return {
-        "title": settings.title,
-        "version": settings.version,
-        "langs": list(settings.models),
-        "default_lang": settings.default_lang,
-        "sample_rate_hz": settings.sample_rate_hz,
-        "sample_bits": settings.sample_bits,
-        "saving": settings.save_audio,
-    }
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    add_pages(app, settings, lambda: service.ready)
+    app.add_api_websocket_route("/ws", service.connect)
+    return app
 
 
 def _segmenter_options(settings: Settings) -> SegmenterOptions:

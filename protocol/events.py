@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from audio import MAX_INPUT_RATE, MIN_INPUT_RATE, SAMPLE_RATE, Encoding, Samples
+from audio import FRAME_SAMPLES, MAX_INPUT_RATE, MIN_INPUT_RATE, SAMPLE_RATE, Encoding, Samples
 
 MAX_ALTERNATIVES = 30
 MAX_PHRASES = 500
 UNSPACED_LANGUAGES = ("ja", "zh", "yue", "th", "lo", "km", "my")  # written without spaces between words
 MAX_OFFSET_MS = 30 * 24 * 3600 * 1000  # a stream of thirty days
+FRAME_MS = FRAME_SAMPLES * 1000 // SAMPLE_RATE
 CloseCode = Literal[1000, 1008, 1009, 1011, 1012]
 
 
@@ -49,6 +50,21 @@ class VadOptions:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """Where a stream can be taken up again: the client hands back the newest one that it got."""
+
+    at_ms: int
+    settled_ms: int  # everything before is answered
+    state: str = ""  # of the voice detector, at at_ms; opaque; "" is that of a stream that begins
+
+    def require_after(self, offset_ms: int) -> None:
+        require_range("checkpoint.at_ms", self.at_ms, offset_ms, MAX_OFFSET_MS)
+        require_range("checkpoint.settled_ms", self.settled_ms, self.at_ms, MAX_OFFSET_MS)
+        if (self.at_ms - offset_ms) % FRAME_MS or (self.settled_ms - offset_ms) % FRAME_MS:
+            raise ProtocolError(f"checkpoint.at_ms and settled_ms must be a multiple of {FRAME_MS} after offset_ms")
+
+
+@dataclass(frozen=True)
 class Start:
     lang: str = ""
     model: str = ""
@@ -62,11 +78,15 @@ class Start:
     vad: VadOptions = field(default_factory=VadOptions)
     offset_ms: int = 0  # where this connection's audio begins on the stream's clock
     stream: str = ""
+    resumable: bool = False  # the client keeps its audio and wants checkpoints
+    checkpoint: Checkpoint | None = None
 
     def __post_init__(self) -> None:
         require_range("sample_rate", self.sample_rate, MIN_INPUT_RATE, MAX_INPUT_RATE)
         require_range("max_alternatives", self.max_alternatives, 0, MAX_ALTERNATIVES)
         require_range("offset_ms", self.offset_ms, 0, MAX_OFFSET_MS)
+        if self.checkpoint is not None:
+            self.checkpoint.require_after(self.offset_ms)
         require_range("number of phrases", len(self.phrases), 0, MAX_PHRASES)
 
 
@@ -155,6 +175,7 @@ class Progress:
     received_ms: int
     settled_ms: int
     lag_ms: int
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from audio import Encoding, decode_pcm
 from protocol.events import (
     Abort,
     Audio,
+    Checkpoint,
     ClientEvent,
     Configure,
     Phrase,
@@ -26,6 +27,7 @@ T = TypeVar("T")
 SUBPROTOCOL = "speech.v1"
 MAX_MESSAGE_BYTES = 1 << 20
 MAX_TEXT = 500  # characters of one string field
+MAX_STATE = 4_000  # of the voice detector's state
 
 _COMMANDS: dict[str, type[Start] | type[Configure] | type[Stop] | type[Abort]] = {
     "start": Start,
@@ -88,8 +90,8 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
         hint = get_args(hint)[0]
     if hint == tuple[Phrase, ...]:
         return _phrases(value, name)
-    if hint is VadOptions:
-        return _build(VadOptions, _typed(value, dict, name), name + ".")
+    if hint in (VadOptions, Checkpoint):
+        return _build(hint, _typed(value, dict, name), name + ".")
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise ProtocolError(f"{name} must be one of {', '.join(get_args(hint))}")
@@ -106,8 +108,9 @@ def _typed(value: Any, kind: type, name: str) -> Any:
         value = float(value) if abs(value) < 1 << 53 else value
     if type(value) is not kind or (isinstance(value, float) and not isfinite(value)):
         raise ProtocolError(f"{name} must be of type {kind.__name__}")
-    if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise ProtocolError(f"{name} may hold {MAX_TEXT} characters")
+    limit = MAX_STATE if name == "checkpoint.state" else MAX_TEXT
+    if isinstance(value, str) and len(value) > limit:
+        raise ProtocolError(f"{name} may hold {limit} characters")
     return value
 
 

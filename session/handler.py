@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Mapping
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from access import Refusal
 from audio import SAMPLE_RATE, Draft, Utterance
 from protocol import native, plain
-from protocol.events import ClientEvent, CloseCode, Error, ProtocolError, ServerEvent, Start
+from protocol.events import Checkpoint, ClientEvent, CloseCode, Error, ProtocolError, ServerEvent, Start
 from recognizer.base import Backend, RecognizerError, Transcript
 from session.jobs import Jobs
 from session.recorder import Recorder
@@ -17,6 +18,7 @@ from vad.scorer import Scorer
 from vad.silero import VadState
 
 log = logging.getLogger("speech.session")
+HEARTBEAT_S = 2  # a resuming client takes a longer silence for a dead connection
 SEND_TIMEOUT_S = 30  # a client that reads nothing for so long is gone
 NORMAL: CloseCode = 1000
 INTERNAL: CloseCode = 1011
@@ -81,14 +83,18 @@ class Handler:
         self._changed.set()
 
     async def _receive(self, event: ClientEvent) -> None:
+        if isinstance(event, Start) and event.checkpoint is not None:
+            self._vad = _vad_state(event.checkpoint)
         async with self._lock:
             self._session.receive_event(event)
             await self._digest()
 
     async def _digest(self) -> None:
         """Frames to probabilities, probabilities to jobs."""
-        if frames := self._session.frames_to_score():
+        while frames := self._session.frames_to_score():
             self._session.receive_probabilities(await self._scorer.score(self._vad, frames))
+            if self._session.intake.at_checkpoint:
+                self._session.intake.add_checkpoint(self._vad.to_text())
         self._changed.set()
         for job in self._session.jobs_to_recognize():
             await self._jobs.put(job)
@@ -145,7 +151,10 @@ class Handler:
     async def _write(self) -> None:
         """Returns when the session is closed and everything was said."""
         while True:
-            await self._changed.wait()
+            try:
+                await asyncio.wait_for(self._changed.wait(), HEARTBEAT_S)
+            except TimeoutError:
+                self._session.receive_heartbeat()
             self._changed.clear()
             closed = self._session.state is State.CLOSED
             for event in self._session.events_to_send():
@@ -184,3 +193,18 @@ class Handler:
         while (message := await self._websocket.receive())["type"] == "websocket.receive":
             text = message.get("text")
             yield text if text is not None else message["bytes"]
+
+
+def _vad_state(checkpoint: Checkpoint) -> VadState:
+    try:
+        return VadState.from_text(checkpoint.state)
+    except ValueError:
+        raise ProtocolError("checkpoint.state is none that this server gave") from None
+
+
+async def refuse(websocket: WebSocket, refusal: Refusal) -> None:
+    """Accepts, to say why: a browser tells its page nothing about a handshake that failed."""
+    spoken = native if native.SUBPROTOCOL in websocket.scope["subprotocols"] else plain
+    await websocket.accept(native.SUBPROTOCOL if spoken is native else None)
+    await websocket.send_text(spoken.encode(Error("not_allowed", refusal.message)) or "")
+    await websocket.close(refusal.close, refusal.message[:120])

@@ -1,22 +1,21 @@
 """One client's conversation, as a Sans-I/O state machine.
 
-Put in with receive_*; take out (and empty) with frames_to_score, jobs_to_recognize and events_to_send.
+Put in with receive_*; take out with frames_to_score (until there are none), jobs_to_recognize and events_to_send.
 Nothing here waits, sleeps or sends. Invariant, in samples: received = settled + pending.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from enum import Enum, auto
 
 import protocol.events as wire
-from audio import SAMPLE_RATE, Draft, Encoding, Framer, Resampler, Samples, Utterance, ms_of, samples_of
+from audio import SAMPLE_RATE, Draft, Encoding, Samples, Utterance, ms_of, samples_of
 from recognizer.base import Options, RecognizerError, Transcript
 from session.answers import Answers
+from session.intake import Intake
 from vad.segmenter import Segmenter, SegmenterOptions, SegmentEvent, SpeechDropped, SpeechStarted
 
-PROGRESS_SAMPLES = SAMPLE_RATE  # a progress message about once a second of audio
-FEATURES = ("interim_results", "max_alternatives", "offset_ms", "words", "phrases")
+FEATURES = ("interim_results", "max_alternatives", "offset_ms", "words", "phrases", "checkpoints")
 
 
 class State(Enum):
@@ -38,43 +37,42 @@ class Session:
         self._models = models
         self._vad_options = options
         self._start = wire.Start()
-        self._resampler, self._framer = Resampler(SAMPLE_RATE), Framer()
+        self.intake = Intake(SAMPLE_RATE)
         self._segmenter = Segmenter(options)
         self._answers = Answers(offset=0, interim_results=False, max_alternatives=1)
         self._offset = 0  # where this connection's audio begins on the stream's clock, in samples
-        self._received = 0  # samples, after resampling
-        self._reported = 0  # _received at the last progress message
-        self._frames, self._scoring = list[Samples](), deque[Samples]()  # to be scored; being scored
         self._enough = False  # not continuous, and the one utterance was heard
         self._deaf = False  # we, not the client, ended the listening
+        self._leaving = False  # the client goes on elsewhere
         self._jobs, self._events = list[Utterance](), list[wire.ServerEvent]()
 
     @property
     def received(self) -> int:
-        return self._received
+        return self.intake.received
 
     @property
     def settled(self) -> int:
         """Every sample before this one was skipped as silence or belongs to an answered utterance."""
         if (first := self._answers.first_waiting) is not None:
             return first.start
-        return min(self._segmenter.settled, self._received)
+        return min(self._segmenter.settled, self.received)
 
     @property
     def pending(self) -> int:
-        return self._received - self.settled
+        return self.received - self.settled
 
     def receive_event(self, event: wire.ClientEvent) -> None:
         match self.state, event:
             case State.OPENING, wire.Start():
                 self._open(event)
             case State.STREAMING, wire.Audio(samples=samples):
-                self._hear(self._resampler.feed(samples))
+                self.intake.feed(samples)
+                if self.intake.report_due:
+                    self._report()
             case State.STREAMING, wire.Configure():
                 self._configure(event)
             case State.STREAMING, wire.Stop():
-                self._hear(self._resampler.flush())
-                self._frames += self._framer.flush()
+                self.intake.flush()
                 self.state = State.DRAINING
                 self._close_if_drained()
             case State.STREAMING | State.DRAINING | State.OPENING, wire.Abort():
@@ -88,11 +86,16 @@ class Session:
 
     def receive_probabilities(self, probabilities: Sequence[float]) -> None:
         """One for each of the frames taken last, in order."""
-        for probability in probabilities if self._scoring else ():
-            frame = self._scoring.popleft()
-            if not self._enough:
+        for probability in probabilities:
+            frame = self.intake.frame_scored()
+            if frame is not None and not self._enough:
                 self._handle(self._segmenter.process(frame, probability))
         self._close_if_drained()
+
+    def receive_heartbeat(self) -> None:
+        """Nothing was said for a while: the client shall know that we live."""
+        if self.state in (State.STREAMING, State.DRAINING):
+            self._report()
 
     def receive_transcript(self, job: Utterance, transcript: Transcript) -> None:
         if self.state is State.CLOSED:
@@ -107,8 +110,16 @@ class Session:
             self._settle(self._answers.failure(job, error))
 
     def receive_shutdown(self) -> None:
-        """The server is about to stop: what was heard so far is answered, nothing more is heard."""
-        if self.state is State.STREAMING:
+        """The server is about to stop: nothing more is heard, what was heard so far is answered.
+
+        Not so a sentence that is being spoken, when the client resumes: cut in two it would read differently.
+        """
+        if self.state is State.STREAMING and self._start.resumable:
+            self._leaving = self._enough = self._deaf = True
+            self.intake.clear()
+            self.state = State.DRAINING
+            self._close_if_drained()
+        elif self.state is State.STREAMING:
             self.receive_event(wire.Stop())
             self._deaf = True
         elif self.state is State.OPENING:
@@ -122,13 +133,11 @@ class Session:
 
     def receive_disconnect(self) -> None:
         self.state = State.CLOSED
-        for queue in (self._frames, self._scoring, self._jobs, self._events):
-            queue.clear()
+        self.intake.clear()
+        self._jobs, self._events = [], []
 
     def frames_to_score(self) -> list[Samples]:
-        frames, self._frames = self._frames, []
-        self._scoring.extend(frames)
-        return frames
+        return self.intake.frames_to_score()
 
     def jobs_to_recognize(self) -> list[Utterance]:
         jobs, self._jobs = self._jobs, []
@@ -149,8 +158,8 @@ class Session:
             raise wire.ProtocolError(f"model {start.model!r} is not loaded for {lang!r}", code="model_not_found")
         self._start, self.lang, self.encoding = start, lang, start.encoding
         self._offset = samples_of(start.offset_ms)
-        self._resampler, self._framer = Resampler(start.sample_rate), Framer()
-        self._segmenter = Segmenter(self._adjusted(start.vad))
+        self.intake = Intake(start.sample_rate, offset=self._offset, resume=start.checkpoint, resumable=start.resumable)
+        self._segmenter = Segmenter(self._adjusted(start.vad), start=self.intake.start)
         alternatives = max(1, start.max_alternatives)
         self._answers = Answers(
             offset=self._offset, interim_results=start.interim_results, max_alternatives=alternatives, words=start.words
@@ -178,16 +187,8 @@ class Session:
         wanted = tuple((p.phrase, p.boost) for p in phrases)
         self.options = Options(self.lang, max(1, self._start.max_alternatives), self._start.words, wanted)
 
-    def _hear(self, samples: Samples) -> None:
-        self._received += len(samples)
-        self._frames += self._framer.feed(samples)
-        if self._received - self._reported >= PROGRESS_SAMPLES:
-            self._report()
-
     def _report(self) -> None:
-        self._reported = self._received
-        received, settled = (ms_of(self._offset + n) for n in (self._received, self.settled))
-        self._events.append(wire.Progress(received, settled, received - settled))
+        self._events.append(self.intake.report(self.settled))
 
     def _handle(self, events: list[SegmentEvent]) -> None:
         for event in events:
@@ -204,7 +205,7 @@ class Session:
 
     def _finish(self, utterance: Utterance) -> None:
         """The pause came: an utterance never holds more than was received."""
-        heard = replace(utterance, audio=utterance.audio[: self._received - utterance.start])
+        heard = replace(utterance, audio=utterance.audio[: self.received - utterance.start])
         self._answers.expect(heard)
         self._jobs.append(heard)
         self._events.append(wire.SpeechEnd(heard.segment, ms_of(self._offset + heard.end)))
@@ -218,7 +219,7 @@ class Session:
         self._close_if_drained()
 
     def _close_if_drained(self) -> None:
-        if self.state is not State.DRAINING or self._frames or self._scoring:
+        if self.state is not State.DRAINING or self.intake.busy:
             return
         if not self._enough:
             self._handle(self._segmenter.flush())
@@ -229,4 +230,4 @@ class Session:
     def _say_goodbye(self) -> None:
         events = self.events_to_send() if self.state is State.DRAINING else []
         self.receive_disconnect()
-        self._events = [*events, wire.Done()]
+        self._events = events if self._leaving else [*events, wire.Done()]

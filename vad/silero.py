@@ -3,6 +3,8 @@
 Measured on the package's model: input is 64 samples of context and 512 of the frame, the state is [2, N, 128].
 """
 
+import base64
+import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 from audio import FRAME_SAMPLES, SAMPLE_RATE, Samples
 
 CONTEXT_SAMPLES = 64
+HIDDEN_SHAPE = (2, 128)
+STATE_VALUES = 2 * 128 + CONTEXT_SAMPLES
 MAX_BATCH = 128  # beyond this a bigger batch is no faster per stream
 
 
@@ -22,8 +26,25 @@ MAX_BATCH = 128  # beyond this a bigger batch is no faster per stream
 class VadState:
     """What the model remembers of one stream."""
 
-    hidden: NDArray[np.float32] = field(default_factory=lambda: np.zeros((2, 128), np.float32))
+    hidden: NDArray[np.float32] = field(default_factory=lambda: np.zeros(HIDDEN_SHAPE, np.float32))
     context: Samples = field(default_factory=lambda: np.zeros(CONTEXT_SAMPLES, np.float32))
+
+    def to_text(self) -> str:
+        """All of it, exactly: base64 of little-endian float32."""
+        return base64.b64encode(np.concatenate((self.hidden.ravel(), self.context)).astype("<f4").tobytes()).decode()
+
+    @classmethod
+    def from_text(cls, text: str) -> "VadState":
+        """ "" is the state of a stream that begins. Raises ValueError."""
+        if not text:
+            return cls()
+        try:
+            values = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
+        except binascii.Error as error:
+            raise ValueError("no base64") from error
+        if len(values) != STATE_VALUES or not np.isfinite(values).all():
+            raise ValueError(f"not {STATE_VALUES} finite numbers")
+        return cls(values[:-CONTEXT_SAMPLES].reshape(HIDDEN_SHAPE), values[-CONTEXT_SAMPLES:])
 
 
 class SileroVad:

@@ -33,6 +33,7 @@ def test_the_environment_stands_over_conf(tmp_path: Path) -> None:
         ({"SPEECH_CHANNELS": "2"}, "CHANNELS is 2; it must be a number from 1 to 1"),
         ({"SPEECH_MODELS": "{}"}, "MODELS is {}; it must be a mapping"),
         ({"SPEECH_DEFAULT_LANG": "fr"}, "DEFAULT_LANG is 'fr'; it must be one of en"),
+        ({"SPEECH_ALLOWED_ORIGINS": "a.example"}, "ALLOWED_ORIGINS is 'a.example'; it must be origins such as"),
         ({"SPEECH_PROT": "80"}, "unknown setting PROT"),
     ],
 )

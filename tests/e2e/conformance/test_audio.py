@@ -1,0 +1,188 @@
+"""C66 to C71: what is heard is what was said, sample by sample, whatever the machine does meanwhile."""
+
+import asyncio
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, Playwright
+
+from audio import SAMPLE_RATE, Samples
+from tests.e2e.conformance.conftest import launched, opened, silence
+from tests.e2e.conformance.scripted import Conversation, Line, ScriptedServer
+
+SECONDS = 2.0
+
+
+def melody(rate: int, seconds: float = SECONDS) -> Samples:
+    """Each moment is unlike every other one: a sweep from 200 Hz to 2 kHz."""
+    time = np.arange(int(seconds * rate)) / rate
+    return (0.3 * np.sin(2 * np.pi * (200 * time + 900 * time**2 / seconds))).astype(np.float32)
+
+
+def pad(audio: Samples, rate: int) -> Samples:
+    return np.concatenate((np.zeros(rate // 2, np.float32), audio, np.zeros(rate // 2, np.float32)))
+
+
+MICROPHONE = pad(melody(SAMPLE_RATE), SAMPLE_RATE)
+
+
+async def listens(line: Conversation) -> None:
+    await line.ready()
+    while not line.leaving:
+        before = line.received
+        await line.until(lambda: line.received > before + SAMPLE_RATE // 4 or line.leaving)
+        await line.settle(line.ms(line.received))
+    await line.goodbye()
+
+
+def heard_fully(heard: Samples) -> float:
+    """The correlation of what was heard with the melody where it fits best, to an eighth of a sample; a gap shows."""
+    wanted = melody(SAMPLE_RATE)
+    lag = int(np.correlate(heard, wanted, "valid").argmax())
+    part, bins = heard[lag : lag + len(wanted)], np.fft.rfftfreq(len(wanted))
+    shifted = (np.fft.irfft(np.fft.rfft(wanted) * np.exp(-2j * np.pi * bins * n / 8)) for n in range(-4, 5))
+    return max(float(np.corrcoef(part, moved)[0, 1]) for moved in shifted)
+
+
+LISTEN = """async ([url, seconds, options]) => {
+  const r = make(url, { continuous: true }, options), log = watch(r);
+  r.start();
+  await log.until("audiostart");
+  const began = performance.now();
+  await eventually(() => opened.contexts.at(-1).currentTime > seconds, 20000);
+  r.stop();
+  const took = performance.now() - began;
+  await log.ended;
+  return took / 1000;
+}"""
+
+
+def test_c66_the_sound_arrives_as_it_was(page: Page, server: ScriptedServer) -> None:
+    line = server.line(listens)
+    page.evaluate(
+        """async (url) => {
+      const r = make(url, { continuous: true }), log = watch(r);
+      window.messages = [];
+      r.start();
+      await log.until("audiostart");
+      await eventually(() => opened.contexts.at(-1).currentTime > 3);
+      window.clock = opened.contexts.at(-1).currentTime;
+      r.stop();
+      await log.ended;
+    }""",
+        line.url,
+    )
+    assert heard_fully(line.one.samples) > 0.995
+    assert abs(line.one.received / SAMPLE_RATE - page.evaluate("clock")) < 0.3, (
+        "the graph connects this late at the worst"
+    )
+    batch = 1_280 * 2
+    assert line.one.batches[:-1] == [batch] * (len(line.one.batches) - 1) and 0 < line.one.batches[-1] <= batch
+
+
+@pytest.mark.parametrize("rate, channels", [(48_000, 1), (48_000, 2), (44_100, 1)])
+def test_c67_other_files(playwright: Playwright, server: ScriptedServer, rate: int, channels: int) -> None:
+    audio = pad(melody(rate), rate)
+    wide = np.stack([audio] * channels, axis=1) if channels > 1 else audio
+    line = server.line(listens)
+    with launched(playwright, audio=wide, rate=rate) as browser, opened(browser, server.url) as page:
+        page.evaluate(LISTEN, [line.url, 3.0, {}])
+    assert heard_fully(line.one.samples) > 0.995
+
+
+def test_c66_thirty_two_bits(page: Page, server: ScriptedServer) -> None:
+    line = server.line(listens)
+    page.evaluate(LISTEN, [line.url, 3.0, {"encoding": "f32le"}])
+    assert line.one.start["encoding"] == "f32le" and line.one.batches[0] == 1_280 * 4
+    assert heard_fully(line.one.samples) > 0.995
+
+
+def test_c68_a_main_thread_that_stalls_loses_nothing(page: Page, server: ScriptedServer) -> None:
+    line = server.line(listens)
+    page.evaluate(
+        """async (url) => {
+      const r = make(url, { continuous: true }), log = watch(r);
+      r.start();
+      await eventually(() => opened.contexts[0]?.currentTime > 0.6);
+      for (const end = performance.now() + 2000; performance.now() < end; );
+      await eventually(() => opened.contexts[0].currentTime > 3.2);
+      r.stop();
+      await log.ended;
+    }""",
+        line.url,
+    )
+    assert heard_fully(line.one.samples) > 0.995
+    milliseconds = [size // 2 / SAMPLE_RATE * 1000 for size in line.one.batches]
+    assert all(60 <= ms <= 120 for ms in milliseconds[:-1])
+
+
+def test_c69_a_server_that_stops_reading(page: Page, server: ScriptedServer) -> None:
+    """What the network does not take waits in the page, not in the browser's socket; later all of it arrives, once."""
+
+    async def stalls(line: Conversation) -> None:
+        await line.ready()
+        line.reads.clear()
+        await asyncio.sleep(8)  # 6 MB: more than the buffers of a connection hold, here 4 MB, and the page's 2 s
+        line.reads.set()
+        await listens(line)
+
+    line = server.line(stalls)
+    most, seconds = page.evaluate(
+        """async (url) => {
+          const rate = 192000;
+          const samples = Float32Array.from({ length: rate * 10 }, (_, n) => Math.fround((n % 65536) / 131072));
+          const { track } = play(samples, 0.2, rate);
+          const r = make(url, { continuous: true }, { sampleRate: rate, encoding: "f32le" }), log = watch(r);
+          let most = 0;
+          r.start(track);
+          await log.until("audiostart");
+          for (const end = performance.now() + 9000; performance.now() < end; await sleep(10))
+            most = Math.max(most, ...opened.sockets.map((socket) => socket.bufferedAmount));
+          const seconds = opened.contexts.at(-1).currentTime;
+          r.stop();
+          await log.ended;
+          return [most, seconds];
+        }""",
+        line.url,
+    )
+    assert 500_000 < most <= 2_000_000, "two seconds, then no more"
+    assert line.one.received / 192_000 == pytest.approx(seconds, abs=1.0)
+    steps = np.diff(line.one.samples[line.one.samples > 0])
+    assert np.count_nonzero((steps < 0) | (steps > 0.01)) < 40, "the ramp is whole, but for its own edges"
+
+
+def test_c70_a_suspended_context_is_noticed(page: Page, server: ScriptedServer) -> None:
+    line = server.line(listens)
+    events = page.evaluate(
+        """async (url) => {
+      const r = make(url, { continuous: true }), log = watch(r);
+      r.start();
+      await log.until("audiostart");
+      await eventually(() => opened.contexts.at(-1).currentTime > 0.5);
+      await opened.contexts.at(-1).suspend();
+      await sleep(1000);
+      const resumed = await eventually(() => opened.contexts.at(-1).state === "running" || log.types().includes("end"), 8000);
+      if (!resumed) throw new Error("nobody noticed");
+      const before = opened.contexts.at(-1).currentTime;
+      await eventually(() => opened.contexts.at(-1).currentTime > before + 0.3 || log.types().includes("end"), 3000);
+      r.stop();
+      await log.ended;
+      return log.events.map((event) => event.error ?? event.type);
+    }""",
+        line.url,
+    )
+    assert events[-1] == "end" and events.count("audiostart") == events.count("audioend") == 1
+    assert [event for event in events if event not in ("start", "audiostart", "soundstart", "soundend", "audioend", "end")] in ([], ["audio-capture"])  # fmt: skip
+
+
+def test_c71_an_insecure_page(playwright: Playwright, server: ScriptedServer) -> None:
+    rules = "--host-resolver-rules=MAP mic.example 127.0.0.1"
+    insecure = server.url.replace("127.0.0.1", "mic.example")
+    trusted = f"--unsafely-treat-insecure-origin-as-secure={insecure.rstrip('/')}"
+    for flags, wanted in (([], ["not-allowed", "end"]), ([trusted], None)):
+        line: Line = server.line()
+        with launched(playwright, rules, *flags, audio=np.concatenate((MICROPHONE, silence(1)))) as browser:
+            with opened(browser, insecure) as page:
+                events = page.evaluate("(url) => session(url)", line.url)
+        told = [event.get("error", event["type"]) for event in events]
+        assert told == wanted if wanted else "result" in told

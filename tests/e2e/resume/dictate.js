@@ -1,0 +1,42 @@
+/** Dictates `samples` through the track of an own context; resolves with what the class told and what it sent. */
+async (runs) => {
+  window.keepSends = true;
+  const context = new window.PlainAudioContext({ sampleRate: 16_000 });
+  const base64 = (bytes) => {
+    let text = "";
+    for (let at = 0; at < bytes.length; at += 32_768) text += String.fromCharCode(...bytes.subarray(at, at + 32_768));
+    return btoa(text);
+  };
+  const flatten = (sends) => {
+    const audio = sends.filter((data) => typeof data !== "string");
+    const all = new Uint8Array(audio.reduce((sum, part) => sum + part.length, 0));
+    audio.reduce((at, part) => (all.set(part, at), at + part.length), 0);
+    return { texts: sends.filter((data) => typeof data === "string").map((text) => JSON.parse(text)), audio: base64(all) };
+  };
+  const one = async ({ url, samples }) => {
+    const destination = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
+    const buffer = new AudioBuffer({ length: samples.length, sampleRate: 16_000 });
+    buffer.copyToChannel(Float32Array.from(samples), 0);
+    const source = new AudioBufferSourceNode(context, { buffer });
+    source.connect(destination);
+    const r = make(url, { continuous: true, interimResults: true }), log = watch(r), finals = [], states = [];
+    r.addEventListener("x-result", ({ detail }) => detail.isFinal && finals.push(detail));
+    r.addEventListener("x-connection", ({ detail }) => states.push(detail));
+    const played = new Promise((resolve) => (source.onended = resolve));
+    r.start(destination.stream.getAudioTracks()[0]);
+    await Promise.race([log.until("audiostart"), log.ended]);
+    source.start(context.currentTime + 0.2);
+    await Promise.race([played, log.ended]);
+    await sleep(200);
+    r.stop();
+    await log.ended;
+    const results = log.raw.findLast((event) => event.type === "result")?.results ?? [];
+    const connections = opened.sockets.filter((socket) => socket.url === url).map((socket) => flatten(socket.sends));
+    return {
+      finals, connections, states,
+      shown: Array.from(results, (result) => result[0].transcript).join(""),
+      events: log.events.map((event) => event.error ?? event.type),
+    };
+  };
+  return Promise.all(runs.map(one));
+}

@@ -1,0 +1,138 @@
+"""Twenty dictations, each with something killed at a random moment: not a word is lost or said twice, no time moves."""
+
+import asyncio
+import base64
+import contextlib
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from websockets.asyncio.client import connect
+
+from audio import SAMPLE_RATE, Samples
+from benchmarks.service import free_port
+from tests.e2e.conformance.conftest import launched, opened
+from tests.e2e.conformance.scripted import scripted_server
+from tests.e2e.resume.proxy import Proxy, proxy_to
+from tests.e2e.resume.service import Service, said
+from tests.live_server import messages
+
+KINDS = ("connection cut", "connection half-open", "server killed", "worker killed")
+SEEDS = range(20)
+UTTERANCES = [range(n, n + 3) for n in range(0, 15, 3)]
+PAUSE = np.zeros(SAMPLE_RATE * 7 // 10, np.float32)
+SPEECH = np.concatenate([part for numbers in UTTERANCES for part in (said(list(numbers)), PAUSE)])
+SPOKEN = " ".join(f"w{n}" for numbers in UTTERANCES for n in numbers)
+DICTATE = (Path(__file__).parent / "dictate.js").read_text(encoding="utf-8")
+Final = tuple[int, int, str]  # start and end in ms, text
+
+
+@dataclass
+class Run:
+    seed: int
+    proxy: Proxy
+    service: Service
+
+    @property
+    def kind(self) -> str:
+        return KINDS[self.seed % len(KINDS)]
+
+    @property
+    def after_s(self) -> float:
+        return random.Random(self.seed).uniform(0.5, len(SPEECH) / SAMPLE_RATE)
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.proxy.port}/ws"
+
+    def strike(self) -> None:
+        act: Callable[[], None] = {
+            "connection cut": self.proxy.cut,
+            "connection half-open": self.proxy.freeze,
+            "server killed": self.service.restart,
+            "worker killed": self.service.kill_worker,
+        }[self.kind]
+        act()
+
+
+def kept_audio(connections: list[dict[str, Any]]) -> Samples:
+    """All samples that the page sent, each once, in their place. What was sent twice was the same both times."""
+    stream = np.zeros(0, np.int16)
+    for connection in connections:
+        if not connection["texts"]:
+            continue  # it never opened
+        start = connection["texts"][0]
+        assert (start["encoding"], start["sample_rate"]) == ("s16le", SAMPLE_RATE)
+        at = start.get("offset_ms", 0) * SAMPLE_RATE // 1000
+        part = np.frombuffer(base64.b64decode(connection["audio"]), np.int16)
+        assert at <= len(stream), "a gap"
+        again = min(len(part), len(stream) - at)
+        assert np.array_equal(stream[at : at + again], part[:again]), "it was sent differently"
+        stream = np.concatenate((stream, part[again:]))
+    return stream
+
+
+async def undisturbed(url: str, stream: Samples, **start: Any) -> list[Final]:
+    """What a client gets that sends the same samples over a connection that holds."""
+    async with connect(url, subprotocols=["speech.v1"]) as socket:  # type: ignore[list-item]
+        await socket.send(json.dumps({"type": "start", "encoding": "s16le", "interim_results": True, **start}))
+        for at in range(0, len(stream), 1_280):
+            await socket.send(stream[at : at + 1_280].tobytes())
+        await socket.send('{"type": "stop"}')
+        heard = [message async for message in messages(socket)]
+    results = [m for m in heard if m["type"] == "result" and m["final"] and m["alternatives"]]
+    return [(m["start_ms"], m["end_ms"], m["alternatives"][0]["transcript"]) for m in results]
+
+
+def finals(told: dict[str, Any]) -> list[Final]:
+    return [(f["startMs"], f["endMs"], f["alternatives"][0]["transcript"]) for f in told["finals"] if f["alternatives"]]
+
+
+@pytest.fixture(scope="module")
+def runs() -> Iterator[list[Run]]:
+    """Each kill of a process has a service of its own; broken connections share one."""
+    with contextlib.ExitStack() as stack:
+        services = [Service(free_port()) for _ in range(1 + sum(seed % 4 >= 2 for seed in SEEDS))]
+        for service in services:
+            stack.callback(service.stop)
+            service.wait()
+        own = iter(services[1:])
+        chosen = [next(own) if seed % 4 >= 2 else services[0] for seed in SEEDS]
+        yield [
+            Run(seed, stack.enter_context(proxy_to(service.port)), service)
+            for seed, service in zip(SEEDS, chosen, strict=True)
+        ]
+
+
+@pytest.fixture(scope="module")
+def told(runs: list[Run]) -> list[dict[str, Any]]:
+    """What each run's page says, all twenty beside each other."""
+    from playwright.sync_api import sync_playwright
+
+    timers = [threading.Timer(run.after_s, run.strike) for run in runs]
+    with scripted_server() as pages, sync_playwright() as playwright, launched(playwright) as browser:
+        with opened(browser, pages.url, complain=False) as page:
+            for timer in timers:
+                timer.start()
+            wish = [{"url": run.url, "samples": SPEECH.tolist()} for run in runs]
+            answers: list[dict[str, Any]] = page.evaluate(DICTATE, wish)
+    for timer in timers:
+        timer.join()
+    return answers
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_is_lost_or_said_twice(runs: list[Run], told: list[dict[str, Any]], seed: int) -> None:
+    run, answer = runs[seed], told[seed]
+    assert answer["events"].count("end") == 1 and not {"network", "aborted"} & set(answer["events"])
+    assert answer["shown"] == SPOKEN
+    assert run.kind == "worker killed" or run.proxy.connections > 1, "nothing was struck"
+    stream = kept_audio(answer["connections"])
+    healthy = f"ws://127.0.0.1:{runs[0].service.port}/ws"
+    assert finals(answer) == asyncio.run(undisturbed(healthy, stream))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("protocol", "session", "vad", "recognizer")
+PACKAGES = ("protocol", "session", "vad", "recognizer", "hub")
 SOURCES = sorted(
     path
     for pattern in ("*.py", *(f"{package}/**/*.py" for package in PACKAGES))
@@ -17,11 +17,12 @@ SOURCES = sorted(
 NAMES = [str(path.relative_to(ROOT).with_suffix("")) for path in SOURCES]
 
 PURE = {"audio", "protocol/events", "protocol/native", "protocol/plain", "session/session", "session/answers"}
-PURE |= {"vad/segmenter", "recognizer/base"}
+PURE |= {"vad/segmenter", "recognizer/base", "session/tap"}
+PURE |= {f"hub/{name}" for name in ("wire", "access", "history", "stream", "subscriber", "query", "hub")}
 IMPURE = {"asyncio", "threading", "time", "datetime", "os", "random", "socket", "fastapi", "starlette"}
 HEAVY = {"torch", "torchaudio", "espnet2", "espnet_model_zoo", "onnxruntime", "silero_vad", "numba"}
 HEAVY_HOME = "recognizer/decoding/"  # loaded as a whole by the factory; only there numba, and torch in graphs.py
-OURS = {"audio", "settings", "speech_api", "conf_sample", *PACKAGES}
+OURS = {"audio", "settings", "speech_api", "shutdown", "conf_sample", *PACKAGES}
 ALLOWED = {  # a module that is listed imports nothing else of ours
     "audio": set(),
     "protocol/events": {"audio"},
@@ -29,6 +30,15 @@ ALLOWED = {  # a module that is listed imports nothing else of ours
     "protocol/plain": {"protocol.events"},
     "vad/segmenter": {"audio"},
     "recognizer/base": {"audio"},
+    "session/tap": {"protocol.events"},
+    "hub/wire": {"audio", "protocol.events", "protocol.native"},
+    "hub/access": {"protocol.events"},
+    "hub/history": set(),
+    "hub/stream": {"hub.access", "hub.history", "hub.wire"},
+    "hub/subscriber": {"hub.history", "hub.stream", "hub.wire"},
+    "hub/query": {"hub.stream", "hub.subscriber", "hub.wire"},
+    "hub/hub": {"hub.access", "hub.stream", "hub.wire", "protocol.events"},
+    "hub/pace": set(),
     "session/answers": {"audio", "protocol.events", "recognizer.base"},
     "session/session": {"audio", "protocol.events", "session.answers", "vad.segmenter", "recognizer.base"},
 }

@@ -83,11 +83,15 @@ class Reader:
         self._ring = ring
         self._number = number  # of the item to read next
         self.position = position  # all before it was read, or told to be missing
-        self._missed = Gap(position, ring.lost_end, "history") if position < ring.lost_end else None
+        self._missed: Gap | None = None  # to be told first
 
     @classmethod
     def at(cls, ring: Ring, position: int) -> "Reader":
-        return cls(ring, ring.find(position), position)
+        """A reader of what is held behind a position."""
+        reader = cls(ring, ring.find(position), position)
+        if position < ring.lost_end:
+            reader._missed = Gap(position, ring.lost_end, "history")
+        return reader
 
     @property
     def waiting(self) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 from starlette.websockets import WebSocket
 
 from audio import Samples, decode_pcm
-from hub.history import Gap, Item, Reader
+from hub.history import Item, Reader
 from hub.hub import Hub
 from hub.stream import Stream
 from hub.tap import ResultsTap
@@ -47,7 +47,7 @@ class Recognition:
     async def _run(self, stream: Stream, ear: "_Ear") -> None:
         """Session after session: a new one behind every gap."""
         try:
-            while not (ear.over or self._hub.stopping):
+            while await ear.hears_something() and not self._hub.stopping:
                 part = _Part(stream, ear)
                 await self._serve(WebSocket(_SCOPE, part.receive, part.send), lambda id: ResultsTap(id, stream))
                 if not part.complete and not self._hub.stopping:
@@ -67,42 +67,54 @@ class _Ear:
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._reader = Reader.at(stream.audio, stream.position)
+        self._next: Item | None = None
+        self._heard = stream.position  # the end of what a session got
         self._changed = asyncio.Event()
         stream.recognizer = self
 
     @property
     def position(self) -> int:
-        return self._reader.position
-
-    @property
-    def over(self) -> bool:
-        return self._stream.finished is not None and not self._reader.waiting
+        """Of what it hears next, when something waits."""
+        return self._next.start if self._next is not None else self._reader.position
 
     def wake(self) -> None:
         self._changed.set()
 
+    async def hears_something(self) -> bool:
+        """Waits for audio; False when no more comes."""
+        while self._next is None and await self._waits():
+            self._read()
+        return self._next is not None
+
     async def hear(self) -> Item | None:
         """The next audio; None at its end, or before a gap."""
+        if self._next is None and await self._waits():
+            self._read()
+        item, self._next = self._next, None
+        self._heard = self._heard if item is None else item.end
+        return item
+
+    async def _waits(self) -> bool:
+        """Until there is something to read; False when nothing more comes."""
         while not self._reader.waiting:
             if self._stream.finished:
-                return None
+                return False
             self._changed.clear()
             await self._changed.wait()
+        return True
+
+    def _read(self) -> None:
         what = self._reader.read()
         if isinstance(what, Item):
-            return what
-        if what.reason != "recorder":
-            self._tell(what, "slow")
-        return None
+            self._next = what
+        elif what.reason != "recorder":
+            self.skip("slow")
 
     def skip(self, why: str) -> None:
-        """Goes on with what comes from now on."""
-        missed = Gap(self.position, self._stream.position, "slow")
-        self._reader = Reader.at(self._stream.audio, self._stream.position)
-        self._tell(missed, why)
-
-    def _tell(self, gap: Gap, reason: str) -> None:
-        self._stream.publish_result(gap.start, gap.end, {"type": "gap", "reason": reason})
+        """Goes on with what comes from now on: one long gap is better than words in pieces."""
+        start, end = self._heard, self._stream.position
+        self._next, self._reader, self._heard = None, Reader.at(self._stream.audio, end), end
+        self._stream.publish_result(start, end, {"type": "gap", "reason": why})
 
 
 class _Part:

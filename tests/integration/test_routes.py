@@ -106,4 +106,3 @@ def test_names_that_are_none(server: LiveServer, name: str) -> None:
 def test_the_page_of_captions(server: LiveServer) -> None:
     status, body = get(server.port, "/listen/talk")
     assert status == 200 and "talk" in body and "会議" in body
-

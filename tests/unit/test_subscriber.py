@@ -22,7 +22,10 @@ def speak(stream: Stream, count: int = 800) -> None:
 
 
 def take(subscriber: Subscriber) -> list[Message]:
-    return [parse(message) for message in iter(subscriber.next_message, None)]
+    heard: list[Message] = []
+    while (message := subscriber.next_message()) is not None:
+        heard.append(parse(message))
+    return heard
 
 
 def kinds(messages: list[Message]) -> list[str]:

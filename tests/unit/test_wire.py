@@ -59,7 +59,7 @@ def test_binary_messages_are_a_header_and_a_payload() -> None:
 def test_payloads_that_we_send_are_aligned(name: str) -> None:
     message = pack({"layer": name, "start": 1}, b"\1\2\3\4")
     (length,) = struct.unpack_from("<I", message)
-    assert (4 + length) % ALIGNMENT == 0 and payload_of(message) == b"\1\2\3\4"
+    assert (4 + length) % ALIGNMENT == 0 and bytes(payload_of(message)) == b"\1\2\3\4"
     assert json.loads(message[4 : 4 + length]) == {"layer": name, "start": 1}
 
 

@@ -14,6 +14,13 @@ ACKNOWLEDGED = b"Message received."
 WELCOME = b"Connection has been established"
 
 
+def connect(port: int) -> socket.socket:
+    """Small messages go out at once: with the default, Nagle's algorithm would add 40 ms to each."""
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
 def send(connection: socket.socket, message: dict[str, Any]) -> None:
     body = pickle.dumps(message)
     connection.sendall(str(len(body)).encode().ljust(HEADER_BYTES))
@@ -45,6 +52,7 @@ class ThreadedServer:
     def serve(self) -> None:
         while True:
             connection, _ = self._listening.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._handle, args=(connection,), daemon=True).start()
 
     def _handle(self, connection: socket.socket) -> None:
@@ -58,7 +66,7 @@ class ThreadedServer:
                 connection.sendall(WELCOME)
             else:
                 connection.sendall(ACKNOWLEDGED)
-                for processor in self.processors.values():
+                for processor in list(self.processors.values()):
                     send(processor, message)
 
 

@@ -1,4 +1,4 @@
-"""Messages of audiosockets.v1: what is right comes through exactly, what is wrong is refused by the name of its field."""
+"""Messages of audiosockets.v1: what is right comes through exactly, what is wrong is refused by its field."""
 
 import json
 import struct

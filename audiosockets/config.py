@@ -83,8 +83,8 @@ class Config:
             config = cls.load(where)
         else:
             config = cls() if where is None else cls(server=str(where))
-        token = config.token or os.environ.get(TOKEN_VARIABLE, "")
-        return replace(config, token=token, **{k: v for k, v in changes.items() if v is not None})
+        known = {name: value for name, value in changes.items() if value is not None}
+        return replace(config, **{"token": config.token or os.environ.get(TOKEN_VARIABLE, ""), **known})
 
     def url(self, path: str, *, http: bool = False) -> str:
         """Of a path on the server; WebSocket unless `http`."""

@@ -56,6 +56,8 @@ class Recorder:
     def stop(self) -> None:
         """Ends the recording; what was recorded is still sent. May be called from any thread."""
         self.source.close()
+        if waiting := len(self.backlog):
+            log.info("%.1f s are still to arrive; a second Ctrl-C gives them up", waiting / self.format.sample_rate)
 
     async def record(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -34,7 +34,7 @@ PLOT = Path("benchmarks/hub.svg")
 SOAK_SECONDS, SOAK_STREAMS, SOAK_SUBSCRIBERS = 600.0, 32, 4
 SOAK_FORMAT = Format(48_000, 2)
 HEALTHY = 12  # processors beside those that misbehave
-SETTLE_S, SETTLE_EACH_S = 3.0, 0.06  # until the audio begins: so long processors may take to connect
+SETTLE_S, SETTLE_EACH_S = 4.0, 0.06  # until the audio begins: so long processors may take to connect
 
 
 @dataclass
@@ -87,7 +87,7 @@ def shares(count: int) -> list[range]:
 def pool(size: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that have imported what they need before anything is measured."""
     with ProcessPoolExecutor(size, multiprocessing.get_context("spawn")) as executor:
-        for future in [executor.submit(time.sleep, 0.5) for _ in range(size)]:
+        for future in [executor.submit(clients.warm_up) for _ in range(size)]:
             future.result()
         yield executor
 
@@ -102,6 +102,7 @@ class Hub:
     def run(self, executor: ProcessPoolExecutor, card: SoundCard, processors: int) -> tuple[Recorded, list[Heard]]:
         stream = f"stream-{processors}"
         recording = executor.submit(clients.record, self.url, stream, card)
+        time.sleep(SETTLE_S / 4)  # a processor that comes before its stream would wait and ask again
         heard = self.hear(executor, stream, processors)
         return recording.result(), heard
 
@@ -202,6 +203,7 @@ def faults() -> None:
         for name, bad in (("hub", ()), ("hub, beside four bad ones", clients.MISBEHAVIOURS)):
             card, stream = speech_card(pcm), f"faults-{len(bad)}"
             recording = executor.submit(clients.record, hub.url, stream, card, "en")
+            time.sleep(SETTLE_S / 4)
             written = executor.submit(clients.captions, hub.url, stream)
             with processes([(each, (hub.url, stream)) for each in bad]):
                 before = cpu_seconds(hub.pid)
@@ -274,6 +276,7 @@ def soak(seconds: float = SOAK_SECONDS) -> None:
         recorders = [
             executor.submit(clients.record_many, hub.url, streams[n::2], seconds, SOAK_FORMAT, began) for n in range(2)
         ]
+        time.sleep(SETTLE_S)
         listeners = [
             executor.submit(clients.process_many, hub.url, streams[n::2] * SOAK_SUBSCRIBERS, 0.0, True)
             for n in range(2)

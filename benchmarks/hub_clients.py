@@ -118,6 +118,11 @@ def checksum_of(card: SoundCard) -> int:
     return checksum
 
 
+def warm_up() -> None:
+    """A new process imports this module for it; the wait leaves work for the next one."""
+    time.sleep(1.0)
+
+
 def record(url: str, stream: str, card: SoundCard, recognize: str | None = None) -> Recorded:
     recorder = Recorder(url, stream, card, token=token_of(stream), recognize=recognize)
     recorder.run()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("audiosockets.workers")
 Answer = Callable[[Any, Any], None]  # a message and what the processor returned for it
 MAX_WAITING = 2  # blocks in the pool for each of its processes; then the stream is read no further
+MAX_DEATHS = 3
 
 
 class Thread:
@@ -79,10 +80,11 @@ class Pool(Thread):
         self._running = deque[tuple[Block, Future[Any]]]()
         self._settled = asyncio.Event()  # there may be room for another block
         self._lost = list[Block]()  # by processes that died
+        self._deaths = 0  # of pools, since the last answer
         self._failure: BaseException | None = None
 
     async def put(self, message: Message) -> None:
-        await self._report()
+        await self._tell_losses()
         await super().put(message)
 
     async def _begin(self, stream: Stream) -> None:
@@ -95,8 +97,10 @@ class Pool(Thread):
         if self._pool is not None:
             await asyncio.to_thread(self._pool.shutdown)
             self._pool = None
-        await self._report()
+        await self._tell_losses()
         self._stream = None
+        if self._failure is not None:
+            raise self._failure
 
     def _open_pool(self, stream: Stream) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
@@ -119,6 +123,9 @@ class Pool(Thread):
         try:
             return self._pool.submit(_process, block)
         except BrokenProcessPool:
+            self._deaths += 1
+            if self._deaths == MAX_DEATHS:
+                raise RuntimeError(f"worker processes died {MAX_DEATHS} times before they answered anything") from None
             log.error("a worker process died; there are new ones")
             self._pool = self._open_pool(self._stream)
             return self._pool.submit(_process, block)
@@ -131,7 +138,9 @@ class Pool(Thread):
                 self._lost.append(block)
             elif error is not None:
                 self._failure = self._failure or error
+                self._processor.stop()  # `close` raises it
             else:
+                self._deaths = 0
                 self._answer(block, future.result())
         self._settled.set()
 
@@ -139,10 +148,7 @@ class Pool(Thread):
         self._settled.clear()
         await self._settled.wait()
 
-    async def _report(self) -> None:
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
+    async def _tell_losses(self) -> None:
         lost, self._lost = self._lost, []
         for block in lost:
             await super().put(Gap("audio", block.start, block.end, "worker"))

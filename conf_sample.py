@@ -40,6 +40,17 @@ PADDING_MS = 192  # audio kept before and after the speech
 MAX_UTTERANCE_MS = 15000  # longer speech is cut where it is least speech-like
 DRAFT_INTERVAL_MS = 300  # of speech between two interim results; grows with the utterance
 
+# Live streams: one recording, any number of listeners and processors (docs/hub.md)
+STREAMS_OPEN = False  # True on a trusted network only: everybody may hear every stream and session, and publish to it
+STREAM_HISTORY_S = 30.0  # 0..3600 that a late listener may ask for; held in memory
+STREAM_HISTORY_MB = 16.0  # 1..100000 of audio held of one stream, whatever STREAM_HISTORY_S says
+STREAM_GRACE_S = 60.0  # 0..86400 that a stream waits for a recorder whose link was lost
+STREAM_SPEED = 4.0  # 1..1000 times real time, for a recorder that catches up
+MAX_SHARED_STREAMS = 100  # 0..100000 streams at a time; 0 turns them off
+MAX_SUBSCRIBERS = 100  # 1..100000 of one stream
+MAX_LISTENERS = 1000  # 1..1000000 of all streams
+ALLOWED_ORIGINS = ""  # other sites whose pages may connect to streams: "https://a.example https://b.example"
+
 # Saving what was said: off unless you turn it on, and the page says so
 SAVE_AUDIO = False
 SAVE_DIR = "recordings"

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -50,6 +51,15 @@ class Settings:
     padding_ms: int = conf_sample.PADDING_MS
     max_utterance_ms: int = conf_sample.MAX_UTTERANCE_MS
     draft_interval_ms: int = conf_sample.DRAFT_INTERVAL_MS
+    streams_open: bool = conf_sample.STREAMS_OPEN
+    stream_history_s: float = conf_sample.STREAM_HISTORY_S
+    stream_history_mb: float = conf_sample.STREAM_HISTORY_MB
+    stream_grace_s: float = conf_sample.STREAM_GRACE_S
+    stream_speed: float = conf_sample.STREAM_SPEED
+    max_shared_streams: int = conf_sample.MAX_SHARED_STREAMS
+    max_subscribers: int = conf_sample.MAX_SUBSCRIBERS
+    max_listeners: int = conf_sample.MAX_LISTENERS
+    allowed_origins: str = conf_sample.ALLOWED_ORIGINS
     save_audio: bool = conf_sample.SAVE_AUDIO
     save_dir: str = conf_sample.SAVE_DIR
     save_max_days: float = conf_sample.SAVE_MAX_DAYS
@@ -71,10 +81,13 @@ class Settings:
             raise SettingsError(_wrong("allowed_origins", self.allowed_origins, wanted))
         if not self.models or not all(isinstance(v, str) and v for v in self.models.values()):
             raise SettingsError(_wrong("models", self.models, "a mapping of language to model reference"))
+        if not all(_ORIGIN.fullmatch(origin) for origin in self.allowed_origins.split()):
+            raise SettingsError(_wrong("allowed_origins", self.allowed_origins, "sites such as https://a.example"))
         if self.default_lang not in self.models:
             raise SettingsError(_wrong("default_lang", self.default_lang, f"one of {', '.join(self.models)}"))
 
 
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
 _KINDS: dict[str, type] = {
     field.name: dict if field.name == "models" else type(field.default) for field in fields(Settings)
 }
@@ -91,6 +104,13 @@ RANGES: dict[str, tuple[float, float]] = {
     "max_waiting": (1, 100_000),
     "vad_threshold": LIMITS["threshold"],
     **{name: limits for name, limits in LIMITS.items() if name != "threshold"},
+    "stream_history_s": (0, 3600),
+    "stream_history_mb": (1, 100_000),
+    "stream_grace_s": (0, 86_400),
+    "stream_speed": (1, 1000),
+    "max_shared_streams": (0, 100_000),
+    "max_subscribers": (1, 100_000),
+    "max_listeners": (1, 1_000_000),
     "save_max_days": (0.01, 36_500),
     "save_max_mb": (1, 10_000_000),
 }

@@ -3,14 +3,11 @@
 import asyncio
 import logging
 import os
-import signal
 import sys
-import threading
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket
@@ -18,6 +15,9 @@ from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 from access import Access
+from hub.factory import build_hub, build_streams
+from hub.routes import hub_router
+from hub.tap import SessionTap
 from pages import add_pages
 from protocol.native import MAX_MESSAGE_BYTES
 from recognizer.base import Backend, ModelError
@@ -25,7 +25,9 @@ from recognizer.factory import build_backends
 from session.handler import Handler, refuse
 from session.recorder import Recorder
 from session.session import Session
+from session.tap import Tap
 from settings import Settings, SettingsError, load_settings
+from shutdown import drain_on_signals
 from vad.scorer import Scorer, Vad
 from vad.segmenter import SegmenterOptions
 from vad.silero import load_silero
@@ -57,6 +59,8 @@ class Service:
         self.vad = vad
         self.access = Access(frozenset(settings.allowed_origins.lower().split()), settings.access_token)
         self.connections: dict[Handler, asyncio.Task[Any]] = {}
+        self.hub = build_hub(settings)
+        self.streams = build_streams(settings, self.hub, self.serve, lambda: self.full, lambda: self.ready)
 
     async def open(self) -> None:
         settings = self.settings
@@ -73,11 +77,12 @@ class Service:
 
     async def drain(self) -> None:
         """Finishes the utterances in flight and closes every stream with 1012."""
-        self.ready = False
+        self.ready, self.hub.stopping = False, True
         connections = dict(self.connections)
         await asyncio.gather(*(handler.drain() for handler in connections), return_exceptions=True)
         if connections:
             await asyncio.wait(connections.values(), timeout=self.settings.decode_timeout_s)
+        await self.streams.stop()
 
     async def close(self) -> None:
         self.ready = False
@@ -97,9 +102,14 @@ class Service:
         if self.full:
             busy = PlainTextResponse("too busy, try again", 503, headers={"Retry-After": str(RETRY_AFTER_S)})
             return await websocket.send_denial_response(busy)
+        await self.serve(websocket, lambda id: SessionTap(id, self.hub))
+
+    async def serve(self, websocket: WebSocket, make_tap: Callable[[str], Tap]) -> None:
+        """One session; `make_tap` is told its id."""
         options = _segmenter_options(self.settings)
         session = Session(uuid.uuid4().hex[:12], dict(self.settings.models), self.settings.default_lang, options)
-        handler = Handler(websocket, session, self.scorer, self.backends or {}, self.recorder)
+        tap = make_tap(session.id)
+        handler = Handler(websocket, session, self.scorer, self.backends or {}, self.recorder, tap)
         self.connections[handler] = asyncio.tasks.current_task()  # type: ignore[assignment]  # we are in one
         try:
             await handler.serve()
@@ -123,7 +133,7 @@ def create_app(
             log.critical("%s", error)
             logging.shutdown()
             os._exit(GUNICORN_GIVES_UP if "gunicorn" in sys.modules else 1)  # raising would print a stack trace
-        with _drain_on_signals(service.drain):
+        with drain_on_signals(service.drain):
             yield
         await service.close()
 
@@ -141,6 +151,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     add_pages(app, settings, lambda: service.ready)
     app.add_api_websocket_route("/ws", service.connect)
+    app.include_router(hub_router(service.streams, settings.title, HERE / "templates"))
     return app
 
 
@@ -164,35 +175,6 @@ def _recorder(settings: Settings) -> Recorder | None:
         max_days=settings.save_max_days,
         max_bytes=int(settings.save_max_mb * 1_000_000),
     )
-
-
-@contextmanager
-def _drain_on_signals(drain: Callable[[], Awaitable[None]]) -> Iterator[None]:
-    """The server's own handler would close the sockets at once: the streams are drained before it is called."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
-    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        for again, handler in previous.items():
-            signal.signal(again, handler)  # a second signal does not wait
-        loop.call_soon_threadsafe(lambda: tasks.add(loop.create_task(finish(number))))
-
-    async def finish(number: int) -> None:
-        try:
-            await drain()
-        finally:
-            signal.raise_signal(number)
-
-    for number in previous:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 # The sans-I/O implementation carries half as many clients again per core; a message over the limit closes with 1009.

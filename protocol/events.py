@@ -1,5 +1,6 @@
 """Client and server events, whatever the wire format. Times are milliseconds, as on the wire."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,6 +9,8 @@ from audio import FRAME_SAMPLES, MAX_INPUT_RATE, MIN_INPUT_RATE, SAMPLE_RATE, En
 MAX_ALTERNATIVES = 30
 MAX_PHRASES = 500
 UNSPACED_LANGUAGES = ("ja", "zh", "yue", "th", "lo", "km", "my")  # written without spaces between words
+STREAM_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}", re.ASCII)
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,128}", re.ASCII)
 MAX_OFFSET_MS = 30 * 24 * 3600 * 1000  # a stream of thirty days
 FRAME_MS = FRAME_SAMPLES * 1000 // SAMPLE_RATE
 CloseCode = Literal[1000, 1008, 1009, 1011, 1012]
@@ -25,6 +28,26 @@ class ProtocolError(Exception):
 def require_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ProtocolError(f"{name} must be between {low:g} and {high:g}, not {value:g}")
+
+
+def require_stream_name(name: str) -> None:
+    if not STREAM_NAME.fullmatch(name):
+        raise ProtocolError("stream must be 1 to 64 characters A-Z a-z 0-9 . _ - without a dot in front")
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may share a live stream; a token that its owner does not name is made by the server."""
+
+    open: bool = False  # everybody may listen
+    listen_token: str = ""
+    publish_token: str = ""
+    record_token: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("listen_token", "publish_token", "record_token"):
+            if (token := getattr(self, name)) and not TOKEN.fullmatch(token):
+                raise ProtocolError(f"access.{name} must be 16 to 128 characters A-Z a-z 0-9 . _ ~ -")
 
 
 @dataclass(frozen=True)
@@ -80,8 +103,11 @@ class Start:
     stream: str = ""
     resumable: bool = False  # the client keeps its audio and wants checkpoints
     checkpoint: Checkpoint | None = None
+    access: Access | None = None  # share this session as a live stream
 
     def __post_init__(self) -> None:
+        if self.stream:
+            require_stream_name(self.stream)
         require_range("sample_rate", self.sample_rate, MIN_INPUT_RATE, MAX_INPUT_RATE)
         require_range("max_alternatives", self.max_alternatives, 0, MAX_ALTERNATIVES)
         require_range("offset_ms", self.offset_ms, 0, MAX_OFFSET_MS)
@@ -93,6 +119,7 @@ class Start:
 @dataclass(frozen=True, eq=False)
 class Audio:
     samples: Samples  # at the rate said in Start
+    pcm: bytes = b""  # as they came
 
 
 @dataclass(frozen=True)
@@ -141,6 +168,9 @@ class Ready:
     sample_rate: int
     features: tuple[str, ...]
     separator: str = field(init=False)  # put between two finals, it makes them proper text
+    listen_token: str | None = None  # these three where the session is shared
+    publish_token: str | None = None
+    record_token: str | None = None
 
     def __post_init__(self) -> None:
         language = self.lang.split("-")[0].lower()

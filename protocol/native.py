@@ -2,7 +2,8 @@
 
 import json
 import re
-from dataclasses import MISSING, Field, asdict, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, asdict, fields, is_dataclass
 from math import isfinite
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -11,7 +12,6 @@ from audio import Encoding, decode_pcm
 from protocol.events import (
     Abort,
     Audio,
-    Checkpoint,
     ClientEvent,
     Configure,
     Phrase,
@@ -19,7 +19,6 @@ from protocol.events import (
     ServerEvent,
     Start,
     Stop,
-    VadOptions,
 )
 
 T = TypeVar("T")
@@ -29,7 +28,7 @@ MAX_MESSAGE_BYTES = 1 << 20
 MAX_TEXT = 500  # characters of one string field
 MAX_STATE = 4_000  # of the voice detector's state
 
-_COMMANDS: dict[str, type[Start] | type[Configure] | type[Stop] | type[Abort]] = {
+_COMMANDS: dict[str, type[ClientEvent]] = {
     "start": Start,
     "configure": Configure,
     "stop": Stop,
@@ -43,29 +42,37 @@ def decode(message: str | bytes, encoding: Encoding) -> ClientEvent:
         raise ProtocolError(f"a message may hold {MAX_MESSAGE_BYTES} bytes", code="too_big", close=1009)
     if isinstance(message, bytes):
         try:
-            return Audio(decode_pcm(message, encoding))
+            return Audio(decode_pcm(message, encoding), message)
         except ValueError as error:
             raise ProtocolError(str(error), code="bad_audio") from None
-    return _decode_command(message)
+    return decode_command(message, _COMMANDS)
 
 
 def encode(event: ServerEvent) -> str:
-    return json.dumps({"type": _snake(type(event).__name__), **asdict(event)}, ensure_ascii=False)
+    return json.dumps(fields_of(event), ensure_ascii=False)
 
 
-def _decode_command(message: str) -> ClientEvent:
+def fields_of(event: ServerEvent) -> dict[str, Any]:
+    """As they stand in the message, `type` first."""
+    values = {name: value for name, value in asdict(event).items() if value is not None}
+    return {"type": _snake(type(event).__name__), **values}
+
+
+def decode_command(message: str, commands: Mapping[str, type[T]]) -> T:
+    """A JSON object with `type` to the dataclass of that name in `commands`."""
     try:
         values = json.loads(message)
     except (ValueError, RecursionError):
         raise ProtocolError("a text message must be a JSON object") from None
     kind = values.pop("type", None) if isinstance(values, dict) else None
-    command = _COMMANDS.get(kind) if isinstance(kind, str) else None
+    command = commands.get(kind) if isinstance(kind, str) else None
     if command is None:
-        raise ProtocolError(f"type must be one of {', '.join(_COMMANDS)}")
-    return _build(command, values, "")
+        raise ProtocolError(f"type must be one of {', '.join(commands)}")
+    return build(command, values)
 
 
-def _build(cls: type[T], values: dict[str, Any], prefix: str) -> T:
+def build(cls: type[T], values: dict[str, Any], prefix: str = "") -> T:
+    """A dataclass from JSON values, each checked against the type of its field."""
     known = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
     hints = get_type_hints(cls)
     for name, value in values.items():
@@ -90,8 +97,10 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
         hint = get_args(hint)[0]
     if hint == tuple[Phrase, ...]:
         return _phrases(value, name)
-    if hint in (VadOptions, Checkpoint):
-        return _build(hint, _typed(value, dict, name), name + ".")
+    if hint is Any:
+        return value
+    if is_dataclass(hint):
+        return build(hint, _typed(value, dict, name), name + ".")  # type: ignore[arg-type]  # a class, not an object
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise ProtocolError(f"{name} must be one of {', '.join(get_args(hint))}")
@@ -100,7 +109,7 @@ def _convert(hint: Any, value: Any, name: str) -> Any:
 
 
 def _phrases(value: Any, name: str) -> tuple[Phrase, ...]:
-    return tuple(_build(Phrase, _typed(item, dict, name), name + ".") for item in _typed(value, list, name))
+    return tuple(build(Phrase, _typed(item, dict, name), name + ".") for item in _typed(value, list, name))
 
 
 def _typed(value: Any, kind: type, name: str) -> Any:

@@ -14,6 +14,7 @@ from recognizer.base import Backend, RecognizerError, Transcript
 from session.jobs import Jobs
 from session.recorder import Recorder
 from session.session import Session, State
+from session.tap import Tap
 from vad.scorer import Scorer
 from vad.silero import VadState
 
@@ -30,13 +31,14 @@ class Handler:
 
     def __init__(
         self, websocket: WebSocket, session: Session, scorer: Scorer, backends: Mapping[str, Backend],
-        recorder: Recorder | None = None,
+        recorder: Recorder | None = None, tap: Tap | None = None,
     ) -> None:  # fmt: skip
         self._websocket = websocket
         self._session = session
         self._scorer = scorer
         self._backends = backends
         self._recorder = recorder
+        self._tap = tap or Tap()
         self._json = native.SUBPROTOCOL in websocket.scope["subprotocols"]
         self._vad = VadState()
         self._jobs = Jobs()
@@ -57,6 +59,7 @@ class Handler:
                     task.cancel()
         finally:
             self._session.receive_disconnect()
+            self._tap.close()
             log.info("session %s closed after %.1f s of audio", self._session.id, self._session.received / SAMPLE_RATE)
 
     async def drain(self) -> None:
@@ -87,6 +90,7 @@ class Handler:
             self._vad = _vad_state(event.checkpoint)
         async with self._lock:
             self._session.receive_event(event)
+            self._tap.hear(event)
             await self._digest()
 
     async def _digest(self) -> None:
@@ -158,7 +162,7 @@ class Handler:
             self._changed.clear()
             closed = self._session.state is State.CLOSED
             for event in self._session.events_to_send():
-                if not await self._send(event):
+                if not await self._send(self._tap.say(event)):
                     return
             if closed:
                 return await self._say_close()

@@ -1,0 +1,1 @@
+"""Live streams: one recorder, any number of subscribers, and publishing that waits for none of them."""

@@ -1,0 +1,122 @@
+"""The paths of live streams: the list, the three WebSockets, and the page with captions for many readers."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.templating import Jinja2Templates
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
+
+from hub.connection import Connection
+from hub.hub import Hub
+from hub.recording import Recognizer, Recording
+from hub.subscription import Subscription
+from hub.wire import SUBPROTOCOL
+from protocol.events import STREAM_NAME
+
+RETRY_AFTER_S = 5
+GOODBYE_S = 5  # for the last messages when the server stops
+BEARER = "bearer."
+
+
+class Streams:
+    """`origins` are those of other sites whose pages may connect; `ready` says whether the server takes streams."""
+
+    def __init__(self, hub: Hub, recognizer: Recognizer, ready: Callable[[], bool], origins: frozenset[str]) -> None:
+        self._hub = hub
+        self._recognizer = recognizer
+        self._ready = ready
+        self._origins = origins
+        self._connections: dict[Connection, asyncio.Task[None]] = {}
+
+    async def record(self, websocket: WebSocket, name: str) -> None:
+        await self._serve(websocket, lambda: Recording(websocket, self._hub, name, self._recognizer))
+
+    async def subscribe(self, websocket: WebSocket, name: str) -> None:
+        query = websocket.query_params.multi_items()
+        await self._serve(websocket, lambda: Subscription(websocket, self._hub, name, token_of(websocket), query))
+
+    async def publish(self, websocket: WebSocket, name: str) -> None:
+        await self._serve(websocket, lambda: Subscription(websocket, self._hub, name, token_of(websocket), None))
+
+    def listing(self, request: Request) -> Response:
+        if not self._ready():
+            return _busy()
+        return JSONResponse({"streams": self._hub.listing(token_of(request))})
+
+    async def stop(self) -> None:
+        """Ends every stream; subscribers get what is left of it."""
+        self._hub.stop()
+        for connection in self._connections:
+            connection.wake()
+        if self._connections:
+            await asyncio.wait(self._connections.values(), timeout=GOODBYE_S)
+
+    async def _serve(self, websocket: WebSocket, make: Callable[[], Connection]) -> None:
+        if (refusal := self._refusal(websocket)) is not None:
+            await websocket.send_denial_response(refusal)
+            return
+        connection = make()
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections[connection] = task
+        try:
+            await connection.serve()
+        finally:
+            del self._connections[connection]
+
+    def _refusal(self, websocket: WebSocket) -> Response | None:
+        if not self._ready():
+            return _busy()
+        if not same_site(websocket, self._origins):
+            return PlainTextResponse("pages of this site may not connect", 403)
+        if SUBPROTOCOL not in websocket.scope["subprotocols"]:
+            return PlainTextResponse(f"offer the WebSocket subprotocol {SUBPROTOCOL}", 400)
+        return None
+
+
+def hub_router(streams: Streams, title: str, templates: Path) -> APIRouter:
+    """With the page of captions, from `templates`."""
+    router = APIRouter()
+    pages = Jinja2Templates(directory=templates)
+
+    @router.get("/listen/{name}")
+    async def listen(request: Request, name: str) -> Response:
+        if not STREAM_NAME.fullmatch(name):
+            raise HTTPException(404)
+        return pages.TemplateResponse(request, "listen.html", {"title": title, "stream": name})
+
+    @router.get("/streams")
+    async def listing(request: Request) -> Response:
+        return streams.listing(request)
+
+    router.add_api_websocket_route("/streams/{name}/record", streams.record)
+    router.add_api_websocket_route("/streams/{name}/subscribe", streams.subscribe)
+    router.add_api_websocket_route("/streams/{name}/publish", streams.publish)
+    return router
+
+
+def token_of(connection: HTTPConnection) -> str:
+    """From the header, or from the subprotocols, for browsers; empty when there is none."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    offered = connection.scope.get("subprotocols", [])
+    return next((each.removeprefix(BEARER) for each in offered if each.startswith(BEARER)), "")
+
+
+def same_site(connection: HTTPConnection, origins: frozenset[str]) -> bool:
+    """Browsers name the site whose page connects; other clients name none."""
+    origin = connection.headers.get("origin")
+    if origin is None or origin in origins:
+        return True
+    host = urlsplit(origin).netloc.lower()
+    return bool(host) and host == connection.headers.get("host", "").lower()
+
+
+def _busy() -> Response:
+    return PlainTextResponse("not ready, try again", 503, headers={"Retry-After": str(RETRY_AFTER_S)})

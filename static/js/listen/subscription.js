@@ -1,0 +1,77 @@
+/** The WebSocket of a subscriber that only reads: it comes back after every loss, with growing pauses. */
+
+const SUBPROTOCOL = "audiosockets.v1";
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 15_000;
+
+/**
+ * The subscription's address, from that of the page: /listen/name beside /streams/name.
+ * @param {string} page
+ * @param {string} stream
+ * @param {number | null} from position to go on from
+ */
+export function subscriptionUrl(page, stream, from) {
+  const url = new URL(`../streams/${stream}/subscribe`, page);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.search = `?layers=results,level,keyword&from=${from === null ? "-30s" : from}`;
+  url.hash = "";
+  return url.href;
+}
+
+/**
+ * The token in the fragment of the page's address; empty where there is none that could be one.
+ * @param {string} hash
+ */
+export function tokenOf(hash) {
+  return /^#[\w.~-]{16,128}$/.test(hash) ? hash.slice(1) : "";
+}
+
+/**
+ * Before attempt number `attempt`, counted from 0; up to half of it by chance, so that many pages do not come at once.
+ * @param {number} attempt
+ * @param {number} chance 0..1
+ */
+export function pauseMs(attempt, chance) {
+  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt) * (0.5 + chance / 2);
+}
+
+export class Subscription {
+  /**
+   * @param {() => string} url asked before each attempt
+   * @param {string} token
+   * @param {{onMessage: (message: any) => void, onClose: (code: number) => boolean}} listener
+   *   `onClose` says whether to come back
+   */
+  constructor(url, token, listener) {
+    this.url = url;
+    this.protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
+    this.listener = listener;
+    this.attempt = 0;
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.timer = undefined;
+    this.open();
+  }
+
+  open() {
+    clearTimeout(this.timer);
+    const socket = new WebSocket(this.url(), this.protocols);
+    this.socket = socket;
+    socket.onmessage = ({ data }) => {
+      if (typeof data !== "string") return; // a layer of ours in another form
+      const message = JSON.parse(data);
+      if (message.type === "subscribed") this.attempt = 0;
+      this.listener.onMessage(message);
+    };
+    socket.onclose = ({ code }) => {
+      if (this.listener.onClose(code)) this.timer = setTimeout(() => this.open(), pauseMs(this.attempt++, Math.random()));
+    };
+  }
+
+  /** The network is back, or somebody looks again: do not wait for the pause to end. */
+  hurry() {
+    if (this.socket?.readyState === WebSocket.CLOSED && this.timer) {
+      this.attempt = 0;
+      this.open();
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import os
+import signal
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from audiosockets import Block, Gap, Processor, Stream
+from tests.audiosockets.clients import TOKEN, Live, Memory, Running, eventually, recording
+from tests.audiosockets.conftest import RATE, noise_of
+
+DEADLY = b"\x39\x30" * 1600  # a block that kills its process
+BROKEN = b"\x3a\x30" * 1600  # one that it cannot process
+
+
+class Heavy(Processor):
+    """Takes longer for the block that comes first, so that the answers are ready in another order."""
+
+    layer = "heavy"
+    workers = 2
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.gaps = list[Gap]()
+
+    def setup(self, stream: Stream) -> None:
+        self.pid = os.getpid()
+
+    def process(self, block: Block) -> dict[str, int]:
+        if block.pcm == DEADLY:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if block.pcm == BROKEN:
+            raise ZeroDivisionError
+        time.sleep(0.2 if block.start == 0 else 0.0)
+        return {"pid": self.pid, "start": block.start}
+
+    def process_gap(self, gap: Gap) -> None:
+        self.gaps.append(gap)
+
+
+def heavy_run(url: str, stream: str, blocks: Sequence[bytes]) -> tuple[Heavy, list[dict[str, int]]]:
+    """Until each block was answered or lost."""
+    with recording(url, stream) as (recorder, source):
+        running = Running(heavy := Heavy(url, stream, token=TOKEN))
+        listening = Running(memory := Memory(url, stream, token=TOKEN, layers=("heavy",)))
+        eventually(lambda: heavy.stream and memory.streams)
+        for n, block in enumerate(blocks, 1):
+            source.say(block)  # each in a message of its own
+            eventually(lambda n=n: recorder.backlog.end == n * RATE // 10 and not recorder.backlog.unsent)
+        eventually(lambda: running.error or len(memory.events) == len(blocks) - blocks.count(DEADLY))
+    running.join()
+    listening.join()
+    return heavy, [event.data for event in memory.events]
+
+
+def test_processes_share_the_blocks_and_answers_keep_their_order(url: str, stream: str) -> None:
+    blocks = [noise_of(0.1, seed=n) for n in range(12)]
+    heavy, answers = heavy_run(url, stream, blocks)
+    assert [answer["start"] for answer in answers] == [n * RATE // 10 for n in range(12)]
+    pids = {answer["pid"] for answer in answers}
+    assert len(pids) == 2 and os.getpid() not in pids
+    assert not heavy.gaps
+
+
+def test_what_a_method_raises_in_a_process_is_raised_here(url: str, stream: str) -> None:
+    with pytest.raises(ZeroDivisionError):
+        heavy_run(url, stream, [noise_of(0.1), BROKEN, noise_of(0.1)])
+
+
+def test_a_process_that_dies_costs_the_blocks_it_had(url: str, stream: str) -> None:
+    with recording(url, stream) as (_, source):
+        running = Running(heavy := Heavy(url, stream, token=TOKEN))
+        listening = Running(memory := Memory(url, stream, token=TOKEN, layers=("heavy",)))
+        eventually(lambda: heavy.stream and memory.streams)
+        source.say(DEADLY)
+        eventually(lambda: _tick(source) and memory.events)
+    running.join()
+    listening.join()
+    parts = sorted([(gap.start, gap.end) for gap in heavy.gaps] + [(e.start, e.end) for e in memory.events])
+    assert {gap.reason for gap in heavy.gaps} == {"worker"}
+    assert parts[0] == (0, RATE // 10)
+    assert all(before[1] == after[0] for before, after in zip(parts, parts[1:], strict=False))
+
+
+def _tick(source: Live) -> bool:
+    source.say(noise_of(0.1))
+    return True
+
+
+class Unable(Heavy):
+    def setup(self, stream: Stream) -> None:
+        raise ZeroDivisionError
+
+
+def test_processes_that_cannot_begin_end_it(url: str, stream: str) -> None:
+    with recording(url, stream) as (_, source):
+        running = Running(Unable(url, stream, token=TOKEN))
+        eventually(lambda: _tick(source) and running.error)
+    with pytest.raises(RuntimeError, match="died 3 times"):
+        running.join()

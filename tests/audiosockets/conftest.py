@@ -11,6 +11,7 @@ from tests.audiosockets.proxy import Proxy
 from tests.live_server import LiveServer, live_server
 
 RATE = 16_000
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,8 @@ def proxy(server: LiveServer) -> Iterator[Proxy]:
 @pytest.fixture
 def stream(request: pytest.FixtureRequest) -> str:
     """A name that no other test uses."""
-    return request.node.name.replace("[", "-").replace("]", "").replace("test_", "")[:64]
+    name: str = request.node.name
+    return name.replace("[", "-").replace("]", "").replace("test_", "")[:64]
 
 
 @pytest.fixture

@@ -1,15 +1,16 @@
 import numpy as np
 import pytest
 
+from audiosockets import Samples
 from audiosockets.processors.level import Level, bar, level
 from tests.audiosockets.clients import TOKEN, Memory, Running, eventually, recording
 from tests.audiosockets.conftest import RATE
 
 
 def test_levels_are_in_decibels_of_full_scale() -> None:
-    sine = np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE).astype(np.float32)
+    sine: Samples = np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE).astype(np.float32)
     assert level(sine) == {"rms_db": -3.0, "peak_db": 0.0}
-    assert level(sine / 10) == {"rms_db": -23.0, "peak_db": -20.0}
+    assert level(sine / np.float32(10)) == {"rms_db": -23.0, "peak_db": -20.0}
     assert level(np.zeros(10, np.float32)) == {"rms_db": -90.0, "peak_db": -90.0}
 
 

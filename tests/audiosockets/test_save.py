@@ -1,5 +1,6 @@
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tests.audiosockets.clients import TOKEN, Running, eventually, recording
 from tests.audiosockets.conftest import RATE, noise_of
 
 
-def begun(folder: Path, format: Format = Format(), **options: object) -> Save:  # noqa: B008
+def begun(folder: Path, format: Format = Format(), **options: Any) -> Save:  # noqa: B008
     saver = Save("http://nowhere", folder=str(folder), **options)
     saver.setup(Stream("talk", format, 0))
     return saver

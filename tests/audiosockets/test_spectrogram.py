@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from audiosockets import Block, Format, Stream
+from audiosockets import Block, Format, Samples, Stream
 from audiosockets.processors.spectrogram import SHADES, Spectrogram, brightness, line, spectra
 from tests.audiosockets.conftest import RATE
 
 
-def sine(hertz: float, seconds: float = 1.0) -> np.ndarray:
-    return np.sin(2 * np.pi * hertz * np.arange(int(RATE * seconds)) / RATE).astype(np.float32)
+def sine(hertz: float, seconds: float = 1.0) -> Samples:
+    wave: Samples = np.sin(2 * np.pi * hertz * np.arange(int(RATE * seconds)) / RATE).astype(np.float32)
+    return wave
 
 
-def block(samples: np.ndarray, start: int = 0) -> Block:
+def block(samples: Samples, start: int = 0) -> Block:
     return Block(start, start + len(samples), (samples * 32767).astype("<i2").tobytes(), Format())
 
 
@@ -26,11 +27,11 @@ def test_a_tone_is_where_its_frequency_is() -> None:
 
 
 def test_lines_in_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    drawn = line(spectra(sine(1062.5) / 10, 512)[0], 64)  # in the middle of a character
+    drawn = line(spectra(sine(1062.5) * np.float32(0.1), 512)[0], 64)  # in the middle of a character
     assert max(range(64), key=lambda n: SHADES.index(drawn[n])) == int(1062.5 * 64 / (RATE / 2))
     spectrogram = Spectrogram("http://nowhere", width=40)
     spectrogram.setup(Stream("s", Format(), 0))
-    spectrogram.process(block(np.zeros(300)))  # too short for a window: it waits
+    spectrogram.process(block(np.zeros(300, np.float32)))  # too short for a window: it waits
     assert capsys.readouterr().out == ""
     spectrogram.process(block(sine(4000, 0.5), 300))
     out = capsys.readouterr().out
@@ -39,7 +40,7 @@ def test_lines_in_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("chunk", [100, 1280, 16_000])
 def test_the_picture_is_the_same_however_the_audio_is_cut(tmp_path: Path, chunk: int) -> None:
-    samples = np.concatenate([sine(1000), sine(3000)]) / 10
+    samples = np.concatenate([sine(1000), sine(3000)]) * np.float32(0.1)
     path = tmp_path / "now.png"
     spectrogram = Spectrogram("http://nowhere", png=str(path), seconds=2.0)
     spectrogram.setup(Stream("s", Format(), 0))

@@ -95,6 +95,15 @@ def test_what_is_wrong_is_said_in_a_line(arguments: list[str], said: str, capsys
     assert said in error and error.count("\n") == 1
 
 
+@pytest.mark.parametrize("order", [["here", "--token", TOKEN], ["--token", TOKEN, "here"]])
+def test_the_stream_may_be_named_anywhere(order: list[str], url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with recording(url, "here", token="another-token-than-that"):
+        assert main(["listen", "--server", url, "--verbose", "--from", "1 s", *order]) == 1
+    assert "from must be now" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["streams", "--server", url, "here"])
+
+
 def test_a_refusal_is_said_in_a_line(url: str, stream: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["listen", stream, "--server", url]) == 1
     assert "token" in capsys.readouterr().err

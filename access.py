@@ -27,7 +27,7 @@ class Access:
     def refusal(self, headers: Mapping[str, str], subprotocols: Sequence[str]) -> Refusal | None:
         """Why this connection may not be; None when it may. Header names in lower case."""
         origin = headers.get("origin", "")
-        if origin and not self.allows_origin(origin, headers.get("host", "")):
+        if not self.allows_origin(origin, headers.get("host", "")):
             return Refusal(WRONG_ORIGIN, f"pages of {origin[:100]} may not use this server (ALLOWED_ORIGINS)")
         if self.token and not hmac.compare_digest(_token(headers, subprotocols), self.token.encode()):
             return Refusal(NO_TOKEN, "this server wants a token")
@@ -35,7 +35,7 @@ class Access:
 
     def allows_origin(self, origin: str, host: str) -> bool:
         """A program that is no browser sends no origin; the server's own pages have its host."""
-        own = origin.lower().partition("://")[2] == host.lower() != ""
+        own = not origin or origin.lower().partition("://")[2] == host.lower() != ""
         return own or "*" in self.origins or origin.lower() in self.origins
 
     def cors_headers(self, origin: str) -> dict[str, str]:

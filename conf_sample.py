@@ -49,7 +49,6 @@ STREAM_SPEED = 4.0  # 1..1000 times real time, for a recorder that catches up
 MAX_SHARED_STREAMS = 100  # 0..100000 streams at a time; 0 turns them off
 MAX_SUBSCRIBERS = 100  # 1..100000 of one stream
 MAX_LISTENERS = 1000  # 1..1000000 of all streams
-ALLOWED_ORIGINS = ""  # other sites whose pages may connect to streams: "https://a.example https://b.example"
 
 # Saving what was said: off unless you turn it on, and the page says so
 SAVE_AUDIO = False

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -59,7 +58,6 @@ class Settings:
     max_shared_streams: int = conf_sample.MAX_SHARED_STREAMS
     max_subscribers: int = conf_sample.MAX_SUBSCRIBERS
     max_listeners: int = conf_sample.MAX_LISTENERS
-    allowed_origins: str = conf_sample.ALLOWED_ORIGINS
     save_audio: bool = conf_sample.SAVE_AUDIO
     save_dir: str = conf_sample.SAVE_DIR
     save_max_days: float = conf_sample.SAVE_MAX_DAYS
@@ -81,13 +79,10 @@ class Settings:
             raise SettingsError(_wrong("allowed_origins", self.allowed_origins, wanted))
         if not self.models or not all(isinstance(v, str) and v for v in self.models.values()):
             raise SettingsError(_wrong("models", self.models, "a mapping of language to model reference"))
-        if not all(_ORIGIN.fullmatch(origin) for origin in self.allowed_origins.split()):
-            raise SettingsError(_wrong("allowed_origins", self.allowed_origins, "sites such as https://a.example"))
         if self.default_lang not in self.models:
             raise SettingsError(_wrong("default_lang", self.default_lang, f"one of {', '.join(self.models)}"))
 
 
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+")
 _KINDS: dict[str, type] = {
     field.name: dict if field.name == "models" else type(field.default) for field in fields(Settings)
 }

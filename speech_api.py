@@ -60,7 +60,7 @@ class Service:
         self.access = Access(frozenset(settings.allowed_origins.lower().split()), settings.access_token)
         self.connections: dict[Handler, asyncio.Task[Any]] = {}
         self.hub = build_hub(settings)
-        self.streams = build_streams(settings, self.hub, self.serve, lambda: self.full, lambda: self.ready)
+        self.streams = build_streams(self.hub, self.serve, lambda: self.full, lambda: self.ready, self.access)
 
     async def open(self) -> None:
         settings = self.settings

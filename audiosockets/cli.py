@@ -29,7 +29,7 @@ TIMEOUT_S = 10.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status: 1 for what is wrong or was refused, 130 after Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    options = _parsed(arguments)
     level = logging.INFO if options.verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
@@ -181,6 +181,17 @@ def _config(options: argparse.Namespace, **changes: Any) -> Config:
     if options.server:
         changes |= {"server": options.server, "port": None, "tls": False}
     return Config.of(base, stream=options.stream, token=options.token, **changes)
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    names_one = options.command in (record, listen, run) and options.stream is None
+    if names_one and len(rest) == 1 and not rest[0].startswith("-"):
+        options.stream, rest = rest[0], []  # argparse takes no optional name behind an option
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from access import Access
 from hub.hub import Hub, Rules
 from hub.recognition import Recognition, Serve
 from hub.routes import Streams
@@ -27,10 +28,10 @@ def build_hub(settings: Settings) -> Hub:
 
 
 def build_streams(
-    settings: Settings, hub: Hub, serve: Serve, full: Callable[[], bool], ready: Callable[[], bool]
+    hub: Hub, serve: Serve, full: Callable[[], bool], ready: Callable[[], bool], access: Access
 ) -> Streams:  # fmt: skip
     """`serve` runs one recognition session; `full` says that there is no place for one."""
-    return Streams(hub, Recognition(hub, serve, full), ready, frozenset(settings.allowed_origins.split()))
+    return Streams(hub, Recognition(hub, serve, full), ready, access)
 
 
 def _later(delay_s: float, function: Callable[..., None], *arguments: Any) -> asyncio.TimerHandle:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
@@ -11,6 +10,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
+from access import Access
 from hub.connection import Connection
 from hub.hub import Hub
 from hub.recording import Recognizer, Recording
@@ -24,16 +24,20 @@ BEARER = "bearer."
 
 
 class Streams:
-    """`origins` are those of other sites whose pages may connect; `ready` says whether the server takes streams."""
+    """`ready` says whether the server takes streams."""
 
-    def __init__(self, hub: Hub, recognizer: Recognizer, ready: Callable[[], bool], origins: frozenset[str]) -> None:
+    def __init__(self, hub: Hub, recognizer: Recognizer, ready: Callable[[], bool], access: Access) -> None:
         self._hub = hub
         self._recognizer = recognizer
         self._ready = ready
-        self._origins = origins
+        self._access = access
         self._connections: dict[Connection, asyncio.Task[None]] = {}
 
     async def record(self, websocket: WebSocket, name: str) -> None:
+        """Whoever makes streams uses the server; whoever has the token of one needs no other."""
+        if self._access.refusal(websocket.headers, websocket.scope["subprotocols"]):
+            await websocket.send_denial_response(PlainTextResponse("this server wants a token", 401))
+            return
         await self._serve(websocket, lambda: Recording(websocket, self._hub, name, self._recognizer))
 
     async def subscribe(self, websocket: WebSocket, name: str) -> None:
@@ -72,7 +76,7 @@ class Streams:
     def _refusal(self, websocket: WebSocket) -> Response | None:
         if not self._ready():
             return _busy()
-        if not same_site(websocket, self._origins):
+        if not self._access.allows_origin(websocket.headers.get("origin", ""), websocket.headers.get("host", "")):
             return PlainTextResponse("pages of this site may not connect", 403)
         if SUBPROTOCOL not in websocket.scope["subprotocols"]:
             return PlainTextResponse(f"offer the WebSocket subprotocol {SUBPROTOCOL}", 400)
@@ -107,15 +111,6 @@ def token_of(connection: HTTPConnection) -> str:
         return token.strip()
     offered = connection.scope.get("subprotocols", [])
     return next((each.removeprefix(BEARER) for each in offered if each.startswith(BEARER)), "")
-
-
-def same_site(connection: HTTPConnection, origins: frozenset[str]) -> bool:
-    """Browsers name the site whose page connects; other clients name none."""
-    origin = connection.headers.get("origin")
-    if origin is None or origin in origins:
-        return True
-    host = urlsplit(origin).netloc.lower()
-    return bool(host) and host == connection.headers.get("host", "").lower()
 
 
 def _busy() -> Response:

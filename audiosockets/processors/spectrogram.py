@@ -75,6 +75,10 @@ class Spectrogram(Processor):
             self._drawn = block.end
             self._draw()
 
+    def close(self) -> None:
+        if self.png and self._columns:
+            self._draw()
+
     def _draw(self) -> None:
         picture = (brightness(np.array(self._columns)).T[::-1] * 255).astype(np.uint8)
         fresh = Path(self.png).with_suffix(".new")

@@ -13,9 +13,9 @@ PATIENCE_S = 30.0
 TOKEN = "a-token-of-the-tests"
 
 
-def eventually(condition: Callable[[], Any]) -> None:
+def eventually(condition: Callable[..., Any], *arguments: Any) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while not condition():
+    while not condition(*arguments):
         assert time.monotonic() < deadline, "it never came to pass"
         time.sleep(0.01)
 
@@ -104,7 +104,7 @@ class Memory(Processor):
     def setup(self, stream: Stream) -> None:
         self.streams.append(stream)
 
-    def process(self, block: Block) -> None:
+    def process(self, block: Block) -> Any:
         self.blocks.append(block)
 
     def process_event(self, event: Event) -> None:

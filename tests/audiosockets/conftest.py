@@ -11,6 +11,7 @@ from tests.audiosockets.proxy import Proxy
 from tests.live_server import LiveServer, live_server
 
 RATE = 16_000
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,8 @@ def proxy(server: LiveServer) -> Iterator[Proxy]:
 @pytest.fixture
 def stream(request: pytest.FixtureRequest) -> str:
     """A name that no other test uses."""
-    return request.node.name.replace("[", "-").replace("]", "").replace("test_", "")[:64]
+    name: str = request.node.name
+    return name.replace("[", "-").replace("]", "").replace("test_", "")[:64]
 
 
 @pytest.fixture

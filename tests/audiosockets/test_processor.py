@@ -26,7 +26,7 @@ def test_methods_may_be_async(url: str, stream: str) -> None:
     class Async(Memory):
         layer = "sum"
 
-        async def process(self, block: Block) -> float:  # type: ignore[override]
+        async def process(self, block: Block) -> float:
             await asyncio.sleep(0)
             self.blocks.append(block)
             return float(block.samples.sum())
@@ -111,9 +111,10 @@ def test_one_that_sleeps_loses_its_own_audio_and_is_told_which(stream: str) -> N
         assert each.runs.pcm == expected and not each.runs.gaps
     assert sleeper.gaps and {gap.reason for gap in sleeper.gaps} == {"slow"}
     position = 0
-    for part in sorted([*sleeper.blocks, *sleeper.gaps], key=lambda part: part.start):
-        assert part.start == position
-        position = part.end
+    parts = [(part.start, part.end) for part in sleeper.blocks] + [(part.start, part.end) for part in sleeper.gaps]
+    for start, end in sorted(parts):
+        assert start == position
+        position = end
     assert position == seconds * RATE
 
 
@@ -137,7 +138,7 @@ def test_an_answer_of_none_is_no_message(url: str, stream: str) -> None:
         def process_event(self, event: Event) -> None:
             super().process_event(event)
 
-        def process(self, block: Block) -> int | None:  # type: ignore[override]
+        def process(self, block: Block) -> int | None:
             return 1 if block.start == 0 else None
 
     with recording(url, stream) as (_, source):

@@ -84,7 +84,7 @@ def test_a_connection_that_is_cut_again_and_again_loses_nothing(url: str, stream
             if at // block % 10 == 5:
                 proxy.cut()
                 links = recorder.links
-                eventually(lambda links=links: recorder.links > links)
+                eventually(lambda before: recorder.links > before, links)
     running.join()
     assert recorder.links >= 5
     assert memory.pcm == pcm

@@ -1,6 +1,6 @@
 import pytest
 
-from audiosockets import Event, Gap, Refused
+from audiosockets import Block, Event, Gap, Refused
 from audiosockets.config import Config
 from audiosockets.subscription import Subscription
 from tests.audiosockets.clients import TOKEN, Memory, Running, eventually, recording
@@ -32,7 +32,7 @@ def test_after_a_lost_link_it_goes_on_at_the_next_sample(url: str, stream: str, 
         eventually(lambda: memory.streams)
         for n in range(6):
             source.say(pcm[n * RATE : (n + 1) * RATE])
-            eventually(lambda n=n: memory.blocks and memory.blocks[-1].end == (n + 1) * RATE // 2)
+            eventually(lambda end: memory.blocks and memory.blocks[-1].end == end, (n + 1) * RATE // 2)
             if n < 5:
                 proxy.cut()
     running.join()
@@ -84,8 +84,8 @@ def test_published_events_reach_everybody_also_across_a_lost_link(url: str, stre
     class Counter(Memory):
         layer = "count"
 
-        def process(self, block: object) -> dict[str, int]:
-            super().process(block)  # type: ignore[arg-type]
+        def process(self, block: Block) -> dict[str, int]:
+            super().process(block)
             return {"blocks": len(self.blocks)}
 
     with recording(url, stream) as (_, source):
@@ -95,7 +95,7 @@ def test_published_events_reach_everybody_also_across_a_lost_link(url: str, stre
         eventually(lambda: counter.streams and memory.streams)
         for n in range(5):
             source.say(noise_of(0.1))
-            eventually(lambda n=n: len(memory.events) == n + 1)
+            eventually(lambda count: len(memory.events) == count, n + 1)
             if n < 4:
                 proxy.cut()
     running.join()
@@ -141,7 +141,7 @@ def test_it_may_wait_for_the_next_stream_of_the_name(url: str, stream: str) -> N
     for n in (1, 2):
         with recording(url, stream) as (_, source):
             source.say(noise_of(0.1, seed=n))
-            eventually(lambda n=n: len(memory.blocks) == n)
+            eventually(lambda count: len(memory.blocks) == count, n)
     eventually(lambda: memory.closed == 2)
     memory.stop()
     running.join()

@@ -47,7 +47,7 @@ def heavy_run(url: str, stream: str, blocks: Sequence[bytes]) -> tuple[Heavy, li
         eventually(lambda: heavy.stream and memory.streams)
         for n, block in enumerate(blocks, 1):
             source.say(block)  # each in a message of its own
-            eventually(lambda n=n: recorder.backlog.end == n * RATE // 10 and not recorder.backlog.unsent)
+            eventually(lambda end: recorder.backlog.end == end and not recorder.backlog.unsent, n * RATE // 10)
         eventually(lambda: running.error or len(memory.events) == len(blocks) - blocks.count(DEADLY))
     running.join()
     listening.join()

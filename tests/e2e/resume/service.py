@@ -1,6 +1,7 @@
-"""The real service in a process of its own, with a recogniser whose text is exact: `python -m tests.e2e.resume.service PORT`.
+"""The real service in a process of its own, with a recogniser whose text is exact.
 
-It speaks symbolic audio: a steady level is a word, so each word says by itself whether all of it arrived.
+`python -m tests.e2e.resume.service PORT` runs it. It speaks symbolic audio: a steady level is a word, so each word
+says by itself whether all of it arrived.
 """
 
 import itertools
@@ -101,7 +102,7 @@ def main(port: int) -> None:
     from tests.fake_engine import FakeVad
 
     backend = LocalBackend(SymbolicEngine, workers=1, max_waiting=8, timeout_s=20)
-    app = create_app(Settings(), {"en": backend}, FakeVad())
+    app = create_app(Settings(allowed_origins="*"), {"en": backend}, FakeVad())  # the page is not of this port
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:

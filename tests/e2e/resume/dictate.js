@@ -25,12 +25,14 @@ async ({ audio, runs }) => {
     source.connect(destination);
     const r = make(url, { continuous: true, interimResults: true }, options), log = watch(r), finals = [], states = [];
     r.addEventListener("x-result", ({ detail }) => detail.isFinal && finals.push(detail));
-    r.addEventListener("x-connection", ({ detail }) => states.push(detail));
+    const open = new Promise((resolve) => {
+      r.addEventListener("x-connection", ({ detail }) => states.push(detail) && detail.state === "open" && resolve());
+    });
     const played = new Promise((resolve) => (source.onended = resolve));
     r.start(destination.stream.getAudioTracks()[0]);
     await Promise.race([log.until("audiostart"), log.ended]);
     source.start(context.currentTime + 0.2);
-    setTimeout(() => strike(run), afterMs);
+    void open.then(() => setTimeout(() => strike(run), afterMs)); // a server that was never met is no server
     await Promise.race([played, log.ended]);
     await sleep(200);
     r.stop();

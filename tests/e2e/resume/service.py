@@ -76,7 +76,7 @@ class Service:
 
     def restart(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self._end()
         self.start()
 
     def kill_worker(self) -> None:
@@ -88,9 +88,12 @@ class Service:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
+        self._end()
+
+    def _end(self) -> None:
         self.process.wait(60)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 def main(port: int) -> None:

@@ -37,6 +37,8 @@ def page_settings(settings: Settings) -> dict[str, Any]:
     return {
         "title": settings.title,
         "version": settings.version,
+        "models": model_list(settings)["data"],
+        "default_lang": settings.default_lang,
         "sample_rate_hz": settings.sample_rate_hz,
         "sample_bits": settings.sample_bits,
         "saving": settings.save_audio,

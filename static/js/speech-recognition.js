@@ -42,6 +42,7 @@ export class SpeechRecognition extends EventTarget {
     return SpeechRecognition.#defaults;
   }
 
+  /** @param {Partial<Options>} value the fields that change */
   static set defaults(value) {
     assign(SpeechRecognition.#defaults, value);
   }
@@ -109,6 +110,7 @@ export class SpeechRecognition extends EventTarget {
     return this.#options;
   }
 
+  /** @param {Partial<Options>} value the fields that change */
   set options(value) {
     assign(this.#options, value);
   }

@@ -1,11 +1,14 @@
 /** Every word of the page, in its two languages. */
 
+import { primary } from "./speech/languages.js";
+
 const en = {
   microphone: "Microphone",
   language: "Language",
   level: "Level",
   start: "Start",
   stop: "Stop",
+  give_up: "Give up",
   transcript: "Transcript",
   copy: "Copy",
   clear: "Clear",
@@ -19,16 +22,33 @@ const en = {
   connecting: "Connecting …",
   listening: "Listening",
   draining: "Finishing …",
+  waiting: "Waiting for the server …",
   empty: "What you say appears here.",
+  more: "More",
+  phrases: "Words and names to expect, one a line",
+  processing: "Sound processing by the browser",
+  echo: "Cancel echo",
+  noise: "Suppress noise",
+  gain: "Level the volume",
+  keep: "Keep the transcript in this browser",
+  full: "The browser has no room to keep the transcript.",
+  format: "File format",
+  download: "Download",
+  alternatives: "Alternatives",
+  confidence: "sure by",
+  unsure: "unsure:",
+  reconnecting: "Reconnecting …",
+  away: "The connection is interrupted. What you say is kept and will be recognised. Seconds waiting:",
+  behind: "The network is slow; nothing is lost. Seconds waiting:",
+  forbidden: "The server does not let this page in: it wants a token, or another address.",
+  phrases_not_supported: "The server does not support expected words. Empty that box, then press Start again.",
   insecure: "The browser gives the microphone only to a secure page: open it over https, or on this machine as http://127.0.0.1.",
   refused: "The microphone is not allowed. Allow it in the address bar of the browser, then press Start again.",
   no_microphone: "No microphone was found, or another program is using it.",
   microphone_lost: "The microphone was unplugged or taken away.",
   unreachable: "The server cannot be reached. Check the network, then press Start again.",
   busy: "The server is too busy, or still starting. Press Start again in a moment.",
-  lost: "The connection was lost. What was said since the last line is missing; press Start to go on.",
-  restarting: "The server is restarting. Press Start again in a moment.",
-  slow: "The network is too slow for your voice; the text comes late.",
+  lost: "The server stayed away for too long. What was said since the last line is lost; press Start to go on.",
   overloaded: "The server is too busy: one sentence was skipped.",
   timeout: "The server took too long for one sentence and skipped it.",
   recognizer_failed: "One sentence could not be recognised.",
@@ -45,6 +65,7 @@ const ja = {
   level: "音量",
   start: "開始",
   stop: "停止",
+  give_up: "あきらめる",
   transcript: "認識結果",
   copy: "コピー",
   clear: "消去",
@@ -58,16 +79,33 @@ const ja = {
   connecting: "接続しています…",
   listening: "聞いています",
   draining: "仕上げています…",
+  waiting: "サーバーを待っています…",
   empty: "話した言葉がここに表示されます。",
+  more: "詳細",
+  phrases: "出てきそうな語句や名前（1行に1つ）",
+  processing: "ブラウザーの音声処理",
+  echo: "エコーを除去",
+  noise: "雑音を抑制",
+  gain: "音量を自動調整",
+  keep: "認識結果をこのブラウザーに残す",
+  full: "ブラウザーに空きがなく、認識結果を残せません。",
+  format: "ファイル形式",
+  download: "ダウンロード",
+  alternatives: "ほかの候補",
+  confidence: "確信度",
+  unsure: "不確か：",
+  reconnecting: "再接続しています…",
+  away: "接続が途切れています。話した内容は保持され、あとで認識されます。待っている秒数：",
+  behind: "回線が遅れていますが、何も失われていません。待っている秒数：",
+  forbidden: "サーバーがこのページの利用を許可していません。トークンか、別のアドレスが必要です。",
+  phrases_not_supported: "サーバーは語句の指定に対応していません。その欄を空にして、もう一度「開始」を押してください。",
   insecure: "マイクは安全なページでしか使えません。https で開くか、このマシン上なら http://127.0.0.1 で開いてください。",
   refused: "マイクの使用が許可されていません。アドレスバーで許可してから、もう一度「開始」を押してください。",
   no_microphone: "マイクが見つからないか、ほかのプログラムが使用中です。",
   microphone_lost: "マイクが外されたか、使えなくなりました。",
   unreachable: "サーバーに接続できません。ネットワークを確認してから、もう一度「開始」を押してください。",
   busy: "サーバーが混み合っているか、起動中です。少し待ってから、もう一度「開始」を押してください。",
-  lost: "接続が切れました。最後の行より後の発話は届いていません。「開始」を押すと続けられます。",
-  restarting: "サーバーが再起動しています。少し待ってから「開始」を押してください。",
-  slow: "回線が遅いため、文字の表示が遅れています。",
+  lost: "サーバーと長い間つながりませんでした。最後の行より後の発話は失われました。「開始」を押すと続けられます。",
   overloaded: "サーバーが混み合っているため、一文を飛ばしました。",
   timeout: "一文の認識に時間がかかりすぎたため、飛ばしました。",
   recognizer_failed: "一文を認識できませんでした。",
@@ -81,7 +119,7 @@ const ja = {
  * @returns {"ja" | "en"}
  */
 export function pageLanguage(wanted) {
-  const found = wanted.map((tag) => tag.toLowerCase().split("-")[0]).find((tag) => tag === "ja" || tag === "en");
+  const found = wanted.map(primary).find((tag) => tag === "ja" || tag === "en");
   return found === "ja" ? "ja" : "en";
 }
 
@@ -92,7 +130,7 @@ export function pageLanguage(wanted) {
  * @param {string} otherwise
  */
 export function spokenLanguage(page, offered, otherwise) {
-  return offered.find((tag) => tag.toLowerCase().split("-")[0] === page) ?? otherwise;
+  return offered.find((tag) => primary(tag) === page) ?? otherwise;
 }
 
 /**

@@ -1,5 +1,13 @@
 /** The DOM, and nothing but the DOM. Text goes in as textContent only. */
 
+import { UNSURE, clock, pieces, shown } from "./transcript.js";
+
+/**
+ * @typedef {import("./transcript.js").Line} Line
+ * @typedef {"idle" | "opening" | "connecting" | "listening" | "reconnecting" | "draining" | "waiting"} Phase
+ *   draining: results still come; waiting: for a server that is away
+ */
+
 /**
  * @template {HTMLElement} T
  * @param {string} id
@@ -12,17 +20,21 @@ function element(id, kind) {
   return found;
 }
 
-/** @param {number} ms */
-export function clock(ms) {
-  const seconds = Math.floor(ms / 1000);
-  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
-  const hours = Math.floor(seconds / 3600);
-  const rest = `${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-  return hours ? `${hours}:${rest}` : rest;
+/**
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} name
+ * @param {string} text
+ * @param {string} [className]
+ */
+function make(name, text, className = "") {
+  const made = document.createElement(name);
+  made.textContent = text;
+  made.className = className;
+  return made;
 }
 
 /** Who has scrolled further up than this is reading, and is not pulled down. */
-const FOLLOW_PX = 120;
+const FOLLOW_PX = 60;
 
 /** A screen reader would say an unchanged text again. @param {HTMLElement} where @param {string} text */
 function setText(where, text) {
@@ -43,31 +55,38 @@ export class View {
     this.controls = element("controls", HTMLFormElement);
     this.microphone = element("microphone", HTMLSelectElement);
     this.language = element("language", HTMLSelectElement);
+    this.phrases = element("phrases", HTMLTextAreaElement);
+    this.keep = element("keep", HTMLInputElement);
+    this.processing = ["echoCancellation", "noiseSuppression", "autoGainControl"].map((id) => element(id, HTMLInputElement));
     this.start = element("start", HTMLButtonElement);
     this.stop = element("stop", HTMLButtonElement);
     this.copy = element("copy", HTMLButtonElement);
     this.clear = element("clear", HTMLButtonElement);
+    this.format = element("format", HTMLSelectElement);
+    this.download = element("download", HTMLButtonElement);
     this.level = element("level", HTMLMeterElement);
     this.status = element("status", HTMLParagraphElement);
     this.problem = element("problem", HTMLParagraphElement);
+    this.away = element("away", HTMLParagraphElement);
     this.saving = element("saving", HTMLParagraphElement);
+    this.transcript = element("transcript", HTMLDivElement);
     this.finals = element("finals", HTMLOListElement);
     this.interim = element("interim", HTMLParagraphElement);
     for (const label of document.querySelectorAll("[data-text]")) {
       label.textContent = text(label.getAttribute("data-text") ?? "");
     }
+    this.format.setAttribute("aria-label", text("format"));
   }
 
-  /** @param {import("./client.js").State} state */
-  show(state) {
-    const idle = state.phase === "idle";
-    this.say(state.phase);
-    setText(this.interim, state.interim);
-    this.microphone.disabled = this.language.disabled = !idle;
+  /** @param {Phase} phase */
+  show(phase) {
+    const idle = phase === "idle";
+    this.say(phase);
+    for (const choice of [this.microphone, this.language, ...this.processing]) choice.disabled = !idle;
     enable(idle ? this.start : this.stop, idle ? this.stop : this.start);
-    this.stop.ariaDisabled = String(state.phase === "draining"); // not `disabled`: the keyboard would lose its place
+    setText(this.stop, this.text(phase === "waiting" ? "give_up" : "stop"));
+    this.stop.ariaDisabled = String(phase === "draining"); // not `disabled`: the keyboard would lose its place
     if (idle) this.level.value = 0;
-    this.showProblem(state.problem ?? (state.slow ? "slow" : null));
   }
 
   /** @param {string} name of the text for the status line */
@@ -81,31 +100,88 @@ export class View {
     setText(this.problem, problem ? this.text(problem) : "");
   }
 
-  /** @param {import("./protocol.js").Result} result */
-  addFinal(result) {
-    const time = document.createElement("time");
-    time.textContent = clock(result.start_ms);
-    time.dateTime = `PT${(result.start_ms / 1000).toFixed(2)}S`;
-    time.title = `${(result.start_ms / 1000).toFixed(2)} – ${(result.end_ms / 1000).toFixed(2)} s`;
-    const words = document.createElement("span");
-    words.textContent = result.alternatives[0]?.transcript ?? "";
-    const line = document.createElement("li");
-    line.append(time, words);
-    const reading = window.innerHeight + window.scrollY < document.documentElement.scrollHeight - FOLLOW_PX;
-    this.finals.append(line);
-    this.copy.disabled = this.clear.disabled = false;
-    if (!reading) this.interim.scrollIntoView({ block: "nearest" });
+  /** Not announced: it changes every second. @param {"away" | "behind" | null} name @param {number} [ms] */
+  showAway(name, ms = 0) {
+    this.away.hidden = !name;
+    setText(this.away, name ? `${this.text(name)} ${Math.round(ms / 1000)}` : "");
+  }
+
+  /** @param {string} text @param {string} lang */
+  showInterim(text, lang) {
+    const following = this.#following();
+    this.interim.replaceChildren(...(text ? [make("span", ""), make("span", text)] : []));
+    this.interim.lang = lang;
+    if (following) this.#follow();
+  }
+
+  /**
+   * @param {Line} line
+   * @param {(choice: number) => void} choose one of the alternatives
+   */
+  addFinal(line, choose) {
+    const following = this.#following();
+    const item = document.createElement("li");
+    item.lang = line.lang;
+    const time = make("time", clock(line.startMs));
+    time.dateTime = `PT${(line.startMs / 1000).toFixed(2)}S`;
+    time.title = `${(line.startMs / 1000).toFixed(2)} – ${(line.endMs / 1000).toFixed(2)} s`;
+    const words = make("span", "", "words");
+    const about = make("div", "", "about");
+    about.lang = document.documentElement.lang;
+    item.append(time, words, about);
+    this.#fill(line, words, about, choose);
+    this.finals.append(item);
+    this.#enableFiles(true);
+    if (following) this.#follow();
+  }
+
+  /** @param {Line} line @param {HTMLElement} words @param {HTMLElement} about @param {(choice: number) => void} choose */
+  #fill(line, words, about, choose) {
+    const best = shown(line);
+    words.replaceChildren(...pieces(best).map(({ text, unsure }) => (unsure ? make("mark", text) : document.createTextNode(text))));
+    const percent = `${Math.round(best.confidence * 100)} %`;
+    const unsure = best.confidence < UNSURE;
+    about.replaceChildren(make("span", `${this.text(unsure ? "unsure" : "confidence")} ${percent}`, unsure ? "unsure" : ""));
+    if (line.choices.length < 2) return;
+    const list = document.createElement("ol");
+    line.choices.forEach((choice, i) => {
+      const button = make("button", choice.text);
+      button.type = "button";
+      button.lang = line.lang;
+      button.ariaPressed = String(i === line.chosen);
+      button.addEventListener("click", () => {
+        choose(i);
+        this.#fill(line, words, about, choose);
+        about.querySelector("details")?.setAttribute("open", "");
+        about.querySelectorAll("button")[i]?.focus();
+      });
+      const entry = document.createElement("li");
+      entry.append(button);
+      list.append(entry);
+    });
+    const more = document.createElement("details");
+    more.append(make("summary", this.text("alternatives")), list);
+    about.append(more);
   }
 
   clearFinals() {
     this.finals.replaceChildren();
     (this.start.disabled ? this.stop : this.start).focus();
-    this.copy.disabled = this.clear.disabled = true;
+    this.#enableFiles(false);
   }
 
-  /** @returns {string} the words alone, a line an utterance */
-  transcript() {
-    return [...this.finals.querySelectorAll("span")].map((words) => words.textContent).join("\n");
+  /** @param {boolean} any there is something to copy, clear or download */
+  #enableFiles(any) {
+    for (const control of [this.copy, this.clear, this.format, this.download]) control.disabled = !any;
+  }
+
+  #following() {
+    const { scrollTop, clientHeight, scrollHeight } = this.transcript;
+    return scrollTop + clientHeight >= scrollHeight - FOLLOW_PX;
+  }
+
+  #follow() {
+    this.transcript.scrollTop = this.transcript.scrollHeight;
   }
 
   /** @param {{id: string, label: string}[]} microphones */
@@ -118,10 +194,16 @@ export class View {
     if (named.some(({ id }) => id === chosen)) this.microphone.value = chosen;
   }
 
-  /** @param {string[]} langs @param {string} chosen */
-  showLanguages(langs, chosen) {
+  /** @param {{id: string, langs: string[]}[]} models @param {string} chosen language */
+  showLanguages(models, chosen) {
     const names = new Intl.DisplayNames([document.documentElement.lang], { type: "language" });
-    this.language.replaceChildren(...langs.map((lang) => new Option(names.of(lang), lang)));
+    const options = models.flatMap(({ id, langs }) => langs.map((lang) => new Option(`${names.of(lang)} – ${nameOf(id)}`, lang)));
+    this.language.replaceChildren(...options);
     this.language.value = chosen;
   }
+}
+
+/** A model's name without where it comes from. @param {string} id */
+function nameOf(id) {
+  return id.split(/[/:]/).pop()?.replace(/\.zip$/, "") || id;
 }

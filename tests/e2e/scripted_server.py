@@ -25,7 +25,7 @@ from speech_api import SECURITY_HEADERS
 ROOT = Path(__file__).resolve().parents[2]
 LOUD = 0.05  # a batch above this level is speech
 SETTINGS: dict[str, Any] = {
-    "title": "Dictation", "version": "0", "langs": ["en", "ja"], "default_lang": "en",
+    "title": "Dictation", "version": "0", "models": [{"id": "m", "langs": ["en", "ja"]}], "default_lang": "en",
     "sample_rate_hz": 16_000, "sample_bits": 32, "saving": False,
 }  # fmt: skip
 READY = {
@@ -87,6 +87,7 @@ class ScriptedServer:
         self.paths: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
+        self.gate_again = False  # close the gate behind each that comes in
         self.url = ""
         self._templates = Jinja2Templates(directory=ROOT / "templates")
 
@@ -109,6 +110,8 @@ class ScriptedServer:
         if self.refuse:
             return await websocket.send_denial_response(PlainTextResponse("too busy", 503))
         await asyncio.to_thread(self.gate.wait)
+        if self.gate_again:
+            self.gate.clear()
         await websocket.accept("speech.v1")
         conversation = Conversation()
         self.conversations.append(conversation)

@@ -28,7 +28,7 @@ def test_the_page_shows_the_spoken_words(browse: Browse, speech_fixtures: Path) 
         page.get_by_role("button", name="Start").click()
         expect(page.locator("#interim")).not_to_be_empty()
         expect(page.locator("#finals li")).to_have_count(1)
-        expect(page.locator("#finals li span")).to_have_text(WORDS)
+        expect(page.locator("#finals .words")).to_have_text(WORDS)
         expect(page.locator("#interim")).to_be_empty()
 
 
@@ -50,7 +50,7 @@ def test_the_page_shows_what_a_raw_client_gets(browse: Browse, speech_fixtures: 
             assert page.evaluate("order")[0] == "interim"
             page.get_by_role("button", name="Stop").click()
             expect(page.get_by_role("status")).to_have_text("Ready")
-            shown = page.locator("#finals li span").all_text_contents()
+            shown = page.locator("#finals .words").all_text_contents()
         audio = np.frombuffer(b"".join(sent), np.float32)
         assert shown == asyncio.run(transcribe(url.replace("http", "ws") + "ws", audio))
     assert_whole(audio, recording[SAMPLE_RATE:-SAMPLE_RATE])

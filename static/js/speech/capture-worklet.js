@@ -9,6 +9,7 @@ class Capture extends AudioWorkletProcessor {
     this.size = Math.round(sampleRate * 0.08);
     this.batch = new Float32Array(this.size);
     this.filled = 0;
+    this.next = 0; // the frame after the last one collected
     this.running = true;
     /** @type {ArrayBuffer[]} */
     this.spare = [];
@@ -22,7 +23,7 @@ class Capture extends AudioWorkletProcessor {
 
   finish() {
     this.running = false;
-    if (this.filled) this.post(this.batch.slice(0, this.filled), currentFrame - this.filled);
+    if (this.filled) this.post(this.batch.slice(0, this.filled), this.next - this.filled);
     this.port.postMessage(null);
   }
 
@@ -35,6 +36,7 @@ class Capture extends AudioWorkletProcessor {
   process(inputs) {
     const channel = inputs[0]?.[0];
     if (!channel || !this.running) return this.running;
+    this.next = currentFrame + channel.length;
     for (let at = 0; at < channel.length; ) {
       const count = Math.min(channel.length - at, this.size - this.filled);
       this.batch.set(channel.subarray(at, at + count), this.filled);

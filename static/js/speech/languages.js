@@ -3,7 +3,7 @@
 import { siblingUrl } from "./protocol.js";
 
 /**
- * @typedef {{id: string, langs: string[], default_lang: boolean}} Model
+ * @typedef {{id: string, langs: string[]}} Model
  */
 
 /**

@@ -1,4 +1,4 @@
-"""A server that follows scripts. Each test has a line of its own, with a coroutine that says what a server would say."""
+"""A server that follows scripts: each test has a line of its own, with a coroutine that says what a server would."""
 
 import asyncio
 import contextlib
@@ -149,21 +149,36 @@ class Conversation:
 Script = Callable[[Conversation], Awaitable[None]]
 
 
-def result(text: str, *, final: bool, segment: int = 0, start_ms: int = 500, end_ms: int = 1_500,
-           revision: int | None = None, confidence: float = 0.9, others: tuple[tuple[str, float], ...] = ()) -> Message:  # fmt: skip
+def result(
+    text: str,
+    *,
+    final: bool,
+    segment: int = 0,
+    start_ms: int = 500,
+    end_ms: int = 1_500,
+    revision: int | None = None,
+    confidence: float = 0.9,
+    others: tuple[tuple[str, float], ...] = (),
+) -> Message:
+    """`others` are further alternatives with their confidence."""
     known = [(text, confidence), *others] if text else []
     return {
-        "type": "result", "segment": segment, "revision": int(final) if revision is None else revision, "final": final,
-        "start_ms": start_ms, "end_ms": end_ms, "stable": len(text) if final else 0,
+        "type": "result",
+        "segment": segment,
+        "revision": int(final) if revision is None else revision,
+        "final": final,
+        "start_ms": start_ms,
+        "end_ms": end_ms,
+        "stable": len(text) if final else 0,
         "alternatives": [{"transcript": t, "confidence": c, "words": []} for t, c in known],
-    }  # fmt: skip
+    }
 
 
-def dictation(*texts: str, interims: int = 2, **result_changes: Any) -> Script:
+def dictation(*texts: str, interims: int = 2, separator: str = " ", **result_changes: Any) -> Script:
     """Hears utterances as the real server does: each run of sound is the next of `texts`."""
 
     async def script(line: Conversation) -> None:
-        await line.ready()
+        await line.ready(separator=separator)
         for segment, text in enumerate(texts):
             if not await line.speech(after=line.last_loud if segment else -1):
                 break
@@ -175,7 +190,7 @@ def dictation(*texts: str, interims: int = 2, **result_changes: Any) -> Script:
             paused = await line.silence()
             end_ms = max(line.ms(line.last_loud), start_ms)
             await line.say({"type": "speech_end", "segment": segment, "at_ms": end_ms})
-            times = {"start_ms": start_ms, "end_ms": end_ms}
+            times: dict[str, Any] = {"start_ms": start_ms, "end_ms": end_ms}
             await line.say(result(text, final=True, segment=segment, revision=interims, **times, **result_changes))
             await line.settle(end_ms)
             if not paused or not line.start.get("continuous", True):
@@ -316,7 +331,7 @@ def _hear(conversation: Conversation, data: bytes) -> None:
 
 def decoded(data: bytes, encoding: str) -> Samples:
     if encoding == "s16le":
-        return np.frombuffer(data, np.int16).astype(np.float32) / 32_768
+        return (np.frombuffer(data, np.int16) / 32_768).astype(np.float32)
     return np.frombuffer(data, np.float32)
 
 
@@ -332,7 +347,12 @@ def scripted_server(routes: Sequence[BaseRoute] = ()) -> Iterator[ScriptedServer
             started.set()
 
     app = Starlette(routes=[*routes, *scripted.routes()])
-    quiet: dict[str, Any] = {"log_config": None, "log_level": logging.CRITICAL, "timeout_graceful_shutdown": 1, "ws_per_message_deflate": False}
+    quiet: dict[str, Any] = {
+        "log_config": None,
+        "log_level": logging.CRITICAL,
+        "timeout_graceful_shutdown": 1,
+        "ws_per_message_deflate": False,
+    }
     server = Server(uvicorn.Config(app, ws="websockets-sansio", **quiet))
     door = socket.create_server(("127.0.0.1", 0))
     door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)

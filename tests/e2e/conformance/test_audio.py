@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Page, Playwright
 
 from audio import SAMPLE_RATE, Samples
 from tests.e2e.conformance.conftest import launched, opened, silence
@@ -29,8 +29,7 @@ MICROPHONE = pad(melody(SAMPLE_RATE), SAMPLE_RATE)
 async def listens(line: Conversation) -> None:
     await line.ready()
     while not line.leaving:
-        before = line.received
-        await line.until(lambda: line.received > before + SAMPLE_RATE // 4 or line.leaving)
+        await line.until(lambda: line.ms(line.received) > line.settled_ms + 250 or line.leaving)
         await line.settle(line.ms(line.received))
     await line.goodbye()
 

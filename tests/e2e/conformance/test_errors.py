@@ -25,7 +25,7 @@ def session(page: Page, url: str, wish: dict[str, Any] | None = None, **options:
 
 def seen(events: list[Event]) -> list[str]:
     """`error` by its code."""
-    return [event.get("error", event["type"]) for event in events]
+    return [str(event.get("error", event["type"])) for event in events]
 
 
 @contextlib.contextmanager

@@ -145,12 +145,7 @@ def test_c45_results_join_to_proper_text(page: Page, server: ScriptedServer, twi
 
 
 def test_c45_japanese_is_joined_without_spaces(page: Page, server: ScriptedServer) -> None:
-    async def japanese(line: Conversation) -> None:
-        plain = line.ready
-        line.ready = lambda: plain(separator="")  # type: ignore[method-assign]
-        await dictation("こんにちは", "世界")(line)
-
-    line = server.line(japanese)
+    line = server.line(dictation("こんにちは", "世界", separator=""))
     events = results(session(page, line.url, continuous=True, lang="ja", stopAfter=2))
     assert "".join(entry["alternatives"][0]["transcript"] for entry in events[-1]["results"]) == "こんにちは世界"
 

@@ -65,7 +65,7 @@ class Firefox:
 
     async def eventually(self, expression: str) -> None:
         async with asyncio.timeout(PATIENCE_S):
-            while not await self.evaluate(expression):
+            while not await self.evaluate(expression):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 
 
@@ -76,7 +76,7 @@ async def firefox(program: str, url: str, environment: dict[str, str]) -> AsyncI
         (Path(profile) / "user.js").write_text("\n".join(lines))
         command = [program, "--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0"]
         everything = {**os.environ, **environment, "HOME": profile}
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=everything) as process:
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=everything) as process:  # noqa: ASYNC220
             try:
                 address = await asyncio.to_thread(_address, process)
                 async with connect(address + "/session", max_size=None) as socket:

@@ -1,4 +1,4 @@
-"""Serves npm packages to a page as they are. CommonJS ones are wrapped into a module; nothing inside them is changed."""
+"""Serves npm packages to a page as they are; CommonJS is wrapped into a module, nothing inside it is changed."""
 
 import base64
 import hashlib

@@ -54,7 +54,7 @@ def test_one_utterance(browser: Browser, server: ScriptedServer) -> None:
           window.seen = new Set();
           const interim = document.getElementById("interim");
           new MutationObserver(() => seen.add(interim.textContent)).observe(interim, { childList: true, characterData: true, subtree: true });
-        }""")  # noqa: E501
+        }""")
         press(page, "start")
         see(page, listening="true")
         see(page, final="hello world", interim="", transcript="hello world", listening="false")

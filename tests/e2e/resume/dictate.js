@@ -1,5 +1,8 @@
-/** Dictates `samples` through the track of an own context; resolves with what the class told and what it sent. */
-async (runs) => {
+/**
+ * Dictates `audio` (base64 of f32le, 16 kHz) once for each run, side by side, each through a track of its own;
+ * `afterMs` into it `strike(run)` is called. Resolves with what the class told and what it sent.
+ */
+async ({ audio, runs }) => {
   window.keepSends = true;
   const context = new window.PlainAudioContext({ sampleRate: 16_000 });
   const base64 = (bytes) => {
@@ -13,19 +16,23 @@ async (runs) => {
     audio.reduce((at, part) => (all.set(part, at), at + part.length), 0);
     return { texts: sends.filter((data) => typeof data === "string").map((text) => JSON.parse(text)), audio: base64(all) };
   };
-  const one = async ({ url, samples }) => {
+  const samples = new Float32Array(Uint8Array.from(atob(audio), (letter) => letter.charCodeAt(0)).buffer);
+  const buffer = new AudioBuffer({ length: samples.length, sampleRate: 16_000 });
+  buffer.copyToChannel(samples, 0);
+  const one = async ({ url, afterMs, options = {} }, run) => {
     const destination = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
-    const buffer = new AudioBuffer({ length: samples.length, sampleRate: 16_000 });
-    buffer.copyToChannel(Float32Array.from(samples), 0);
     const source = new AudioBufferSourceNode(context, { buffer });
     source.connect(destination);
-    const r = make(url, { continuous: true, interimResults: true }), log = watch(r), finals = [], states = [];
+    const r = make(url, { continuous: true, interimResults: true }, options), log = watch(r), finals = [], states = [];
     r.addEventListener("x-result", ({ detail }) => detail.isFinal && finals.push(detail));
-    r.addEventListener("x-connection", ({ detail }) => states.push(detail));
+    const open = new Promise((resolve) => {
+      r.addEventListener("x-connection", ({ detail }) => states.push(detail) && detail.state === "open" && resolve());
+    });
     const played = new Promise((resolve) => (source.onended = resolve));
     r.start(destination.stream.getAudioTracks()[0]);
     await Promise.race([log.until("audiostart"), log.ended]);
     source.start(context.currentTime + 0.2);
+    void open.then(() => setTimeout(() => strike(run), afterMs)); // a server that was never met is no server
     await Promise.race([played, log.ended]);
     await sleep(200);
     r.stop();

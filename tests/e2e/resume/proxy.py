@@ -22,7 +22,7 @@ class Proxy:
 
     def cut(self) -> None:
         """Every open connection dies."""
-        self._loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in self._writers])
+        self._loop.call_soon_threadsafe(self._abort)
 
     def freeze(self) -> None:
         """Every open connection falls silent; a new one works."""
@@ -34,6 +34,9 @@ class Proxy:
         ready.set()
         await end.wait()
         server.close()
+        self._abort()
+
+    def _abort(self) -> None:
         for writer in self._writers:
             writer.transport.abort()
 

@@ -1,6 +1,7 @@
-"""The real service in a process of its own, with a recogniser whose text is exact: `python -m tests.e2e.resume.service PORT`.
+"""The real service in a process of its own, with a recogniser whose text is exact.
 
-It speaks symbolic audio: a steady level is a word, so each word says by itself whether all of it arrived.
+`python -m tests.e2e.resume.service PORT` runs it. It speaks symbolic audio: a steady level is a word, so each word
+says by itself whether all of it arrived.
 """
 
 import itertools
@@ -75,7 +76,7 @@ class Service:
 
     def restart(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self._end()
         self.start()
 
     def kill_worker(self) -> None:
@@ -87,9 +88,12 @@ class Service:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
+        self._end()
+
+    def _end(self) -> None:
         self.process.wait(60)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 def main(port: int) -> None:
@@ -101,7 +105,7 @@ def main(port: int) -> None:
     from tests.fake_engine import FakeVad
 
     backend = LocalBackend(SymbolicEngine, workers=1, max_waiting=8, timeout_s=20)
-    app = create_app(Settings(), {"en": backend}, FakeVad())
+    app = create_app(Settings(allowed_origins="*"), {"en": backend}, FakeVad())  # the page is not of this port
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: Any = None) -> None:

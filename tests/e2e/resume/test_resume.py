@@ -5,7 +5,6 @@ import base64
 import contextlib
 import json
 import random
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from websockets.asyncio.client import connect
 
-from audio import SAMPLE_RATE, Samples
+from audio import SAMPLE_RATE
 from benchmarks.service import free_port
 from tests.e2e.conformance.conftest import launched, opened
 from tests.e2e.conformance.scripted import scripted_server
@@ -30,6 +30,7 @@ PAUSE = np.zeros(SAMPLE_RATE * 7 // 10, np.float32)
 SPEECH = np.concatenate([part for numbers in UTTERANCES for part in (said(list(numbers)), PAUSE)])
 SPOKEN = " ".join(f"w{n}" for numbers in UTTERANCES for n in numbers)
 DICTATE = (Path(__file__).parent / "dictate.js").read_text(encoding="utf-8")
+Pcm = NDArray[np.int16]
 Final = tuple[int, int, str]  # start and end in ms, text
 
 
@@ -44,8 +45,8 @@ class Run:
         return KINDS[self.seed % len(KINDS)]
 
     @property
-    def after_s(self) -> float:
-        return random.Random(self.seed).uniform(0.5, len(SPEECH) / SAMPLE_RATE)
+    def after_ms(self) -> float:
+        return random.Random(self.seed).uniform(0.3, len(SPEECH) / SAMPLE_RATE) * 1000
 
     @property
     def url(self) -> str:
@@ -61,7 +62,7 @@ class Run:
         act()
 
 
-def kept_audio(connections: list[dict[str, Any]]) -> Samples:
+def kept_audio(connections: list[dict[str, Any]]) -> Pcm:
     """All samples that the page sent, each once, in their place. What was sent twice was the same both times."""
     stream = np.zeros(0, np.int16)
     for connection in connections:
@@ -78,7 +79,7 @@ def kept_audio(connections: list[dict[str, Any]]) -> Samples:
     return stream
 
 
-async def undisturbed(url: str, stream: Samples, **start: Any) -> list[Final]:
+async def undisturbed(url: str, stream: Pcm, **start: Any) -> list[Final]:
     """What a client gets that sends the same samples over a connection that holds."""
     async with connect(url, subprotocols=["speech.v1"]) as socket:  # type: ignore[list-item]
         await socket.send(json.dumps({"type": "start", "encoding": "s16le", "interim_results": True, **start}))
@@ -115,15 +116,12 @@ def told(runs: list[Run]) -> list[dict[str, Any]]:
     """What each run's page says, all twenty beside each other."""
     from playwright.sync_api import sync_playwright
 
-    timers = [threading.Timer(run.after_s, run.strike) for run in runs]
     with scripted_server() as pages, sync_playwright() as playwright, launched(playwright) as browser:
         with opened(browser, pages.url, complain=False) as page:
-            for timer in timers:
-                timer.start()
-            wish = [{"url": run.url, "samples": SPEECH.tolist()} for run in runs]
-            answers: list[dict[str, Any]] = page.evaluate(DICTATE, wish)
-    for timer in timers:
-        timer.join()
+            page.expose_function("strike", lambda number: runs[number].strike())
+            wish = [{"url": run.url, "afterMs": run.after_ms} for run in runs]
+            audio = base64.b64encode(SPEECH.tobytes()).decode()
+            answers: list[dict[str, Any]] = page.evaluate(DICTATE, {"audio": audio, "runs": wish})
     return answers
 
 

@@ -10,7 +10,7 @@ from fastapi.templating import Jinja2Templates
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
-from access import Access
+from access import WRONG_ORIGIN, Access
 from hub.connection import Connection
 from hub.hub import Hub
 from hub.recording import Recognizer, Recording
@@ -34,11 +34,7 @@ class Streams:
         self._connections: dict[Connection, asyncio.Task[None]] = {}
 
     async def record(self, websocket: WebSocket, name: str) -> None:
-        """Whoever makes streams uses the server; whoever has the token of one needs no other."""
-        if self._access.refusal(websocket.headers, websocket.scope["subprotocols"]):
-            await websocket.send_denial_response(PlainTextResponse("this server wants a token", 401))
-            return
-        await self._serve(websocket, lambda: Recording(websocket, self._hub, name, self._recognizer))
+        await self._serve(websocket, lambda: Recording(websocket, self._hub, name, self._recognizer), makes=True)
 
     async def subscribe(self, websocket: WebSocket, name: str) -> None:
         query = websocket.query_params.multi_items()
@@ -60,8 +56,9 @@ class Streams:
         if self._connections:
             await asyncio.wait(self._connections.values(), timeout=GOODBYE_S)
 
-    async def _serve(self, websocket: WebSocket, make: Callable[[], Connection]) -> None:
-        if (refusal := self._refusal(websocket)) is not None:
+    async def _serve(self, websocket: WebSocket, make: Callable[[], Connection], *, makes: bool = False) -> None:
+        """Who `makes` a stream uses the server and needs its token; for a stream that lives its own token is enough."""
+        if (refusal := self._refusal(websocket, makes)) is not None:
             await websocket.send_denial_response(refusal)
             return
         connection = make()
@@ -73,11 +70,12 @@ class Streams:
         finally:
             del self._connections[connection]
 
-    def _refusal(self, websocket: WebSocket) -> Response | None:
+    def _refusal(self, websocket: WebSocket, makes: bool) -> Response | None:
         if not self._ready():
             return _busy()
-        if not self._access.allows_origin(websocket.headers.get("origin", ""), websocket.headers.get("host", "")):
-            return PlainTextResponse("pages of this site may not connect", 403)
+        refused = self._access.refusal(websocket.headers, websocket.scope["subprotocols"])
+        if refused and (makes or refused.close == WRONG_ORIGIN):
+            return PlainTextResponse(refused.message, 403 if refused.close == WRONG_ORIGIN else 401)
         if SUBPROTOCOL not in websocket.scope["subprotocols"]:
             return PlainTextResponse(f"offer the WebSocket subprotocol {SUBPROTOCOL}", 400)
         return None

@@ -106,3 +106,14 @@ def test_names_that_are_none(server: LiveServer, name: str) -> None:
 def test_the_page_of_captions(server: LiveServer) -> None:
     status, body = get(server.port, "/listen/talk")
     assert status == 200 and "talk" in body and "会議" in body
+
+
+def test_a_closed_server_lets_nobody_else_make_streams() -> None:
+    with live_server(access_token="secret") as server:
+        for path, offered, expected in (
+            ("any/record", [], 401),
+            ("any/record", ["token.d3Jvbmc"], 401),
+            ("any/record", ["token.c2VjcmV0"], 101),
+            ("any/subscribe", [], 101),  # and then the token of the stream decides
+        ):
+            assert asyncio.run(status(server.port, path, subprotocols=["audiosockets.v1", *offered])) == expected

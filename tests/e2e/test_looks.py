@@ -121,7 +121,7 @@ def test_nothing_jumps_while_text_streams(browse: Browse, screen: str) -> None:
       [window.shift, window.moved] = [0, []];
       const add = (list) => list.getEntries().forEach((entry) => {
         window.shift += entry.value;
-        window.moved.push(entry.value.toFixed(4) + entry.sources.map(({ node }) => ` ${node?.id || node?.className || node?.nodeName || "?"}`));
+        window.moved.push([entry.value, ...entry.sources.map(({ node }) => node?.id || node?.textContent)].join(" "));
       });
       new PerformanceObserver(add).observe({ type: "layout-shift", buffered: false });
     }"""

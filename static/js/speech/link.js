@@ -1,6 +1,7 @@
 /** The connection to the server, as one unbroken stream: what breaks is joined again, without a lost or a second word. */
 
 import { STOP, decode, encodePhrases, encodeStart, subprotocols } from "./protocol.js";
+import { Segments } from "./segments.js";
 
 /**
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
@@ -47,13 +48,7 @@ export class Link {
   #behind = false;
   #lostMs = 0;
   #fault = "";
-  // Segments of the whole session: answered, before this connection, announced, ended.
-  #answered = 0;
-  #base = 0;
-  #started = 0;
-  #finished = 0;
-  /** @type {Map<number, number>} where each unanswered segment ends, in ms */
-  #ends = new Map();
+  #segments = new Segments();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -152,7 +147,7 @@ export class Link {
   /** @param {WebSocket} socket */
   #opened(socket) {
     socket.send(encodeStart(this.wish, this.backlog.rewind()));
-    this.#base = this.#answered;
+    this.#segments.reconnected();
     this.#stopSent = false;
     this.#pumping = setInterval(() => this.#pump(), PUMP_MS);
     this.#pump();
@@ -174,7 +169,7 @@ export class Link {
       case "done":
         return this.listener.onMessage(message);
       default:
-        return this.#relay({ ...message, segment: message.segment + this.#base });
+        return this.#relay(message);
     }
   }
 
@@ -189,25 +184,15 @@ export class Link {
     this.#met = true;
   }
 
-  /** @param {import("./protocol.js").Speech | import("./protocol.js").Result | import("./protocol.js").Failure} message */
+  /** @param {import("./segments.js").Message} message */
   #relay(message) {
-    const { segment } = message;
-    if (segment < this.#answered) return;
-    if (message.type === "speech_start") {
-      if (segment < this.#started) return; // said before the connection broke
-      this.#started = segment + 1;
-    } else if (message.type === "speech_end") {
-      this.#ends.set(segment, message.at_ms);
-      if (segment < this.#finished) return;
-      this.#finished = segment + 1;
-    } else if (message.type === "failure" || (message.type === "result" && message.final)) {
-      const end = message.type === "result" ? message.end_ms : this.#ends.get(segment);
-      this.#ends.delete(segment);
-      this.#answered = segment + 1;
+    const passed = this.#segments.receive(message);
+    if (!passed) return;
+    if (passed.settledMs) {
+      this.backlog.settle(passed.settledMs);
       this.#retries = 0;
-      if (end !== undefined) this.backlog.settle(end);
     }
-    this.listener.onMessage(message);
+    this.listener.onMessage(passed.message);
   }
 
   /** @param {import("./protocol.js").ServerError} error */

@@ -1,6 +1,6 @@
 /** The connection to the server, as one unbroken stream: what breaks is joined again, without a lost or a second word. */
 
-import { STOP, decode, encodePhrases, encodeStart, subprotocols } from "./protocol.js";
+import { NORMAL, STOP, decode, encodePhrases, encodeStart, errorOf, errorOfClose, subprotocols } from "./protocol.js";
 import { Segments } from "./segments.js";
 
 /**
@@ -20,17 +20,6 @@ const PUMP_MS = 100; // a socket does not say when its queue has room
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 8_000;
 const PENDING_MS = 300_000; // what a healthy server may have unsettled at the very most
-const NORMAL = 1000;
-const NOT_ALLOWED = [4401, 4403];
-const HOPELESS = [1008, 1009];
-
-/** @type {Record<string, string>} the server's code to the standard's */
-const ERRORS = {
-  language_not_supported: "language-not-supported",
-  model_not_found: "service-not-allowed",
-  not_allowed: "service-not-allowed",
-};
-
 export class Link {
   /** @type {WebSocket | null} */
   #socket = null;
@@ -198,7 +187,8 @@ export class Link {
   /** @param {import("./protocol.js").ServerError} error */
   #refused({ code, message }) {
     this.#fault = message;
-    if (ERRORS[code]) this.#fail(/** @type {string} */ (ERRORS[code]), message);
+    const error = errorOf(code);
+    if (error) this.#fail(error, message);
   }
 
   /** @param {number} code of the close; 0: we gave it up */
@@ -206,9 +196,8 @@ export class Link {
     this.#drop();
     if (this.#ended) return;
     if (code === NORMAL && this.#met) return this.listener.onMessage({ type: "done" });
-    if (NOT_ALLOWED.includes(code)) return this.#fail("service-not-allowed", this.#fault);
-    const hopeless = !this.#met || !this.resumeLimitMs || HOPELESS.includes(code);
-    if (hopeless) return this.#fail("network", this.#fault);
+    const error = errorOfClose(code) ?? (this.#met && this.resumeLimitMs ? null : "network");
+    if (error) return this.#fail(error, this.#fault);
     if (this.#state === "open") this.#awaySince = performance.now();
     this.#tell("reconnecting");
     const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#retries++) * (0.5 + Math.random());

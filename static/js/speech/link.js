@@ -56,13 +56,8 @@ export class Link {
    * @param {Listener} listener
    */
   constructor({ url, token, wish, backlog, connectTimeoutMs, resumeLimitMs }, listener) {
-    this.url = url;
-    this.token = token;
-    this.wish = wish;
-    this.backlog = backlog;
-    this.connectTimeoutMs = connectTimeoutMs;
-    this.resumeLimitMs = resumeLimitMs;
-    this.listener = listener;
+    [this.url, this.token, this.wish, this.backlog, this.listener] = [url, token, wish, backlog, listener];
+    [this.connectTimeoutMs, this.resumeLimitMs] = [connectTimeoutMs, resumeLimitMs];
   }
 
   get isOpen() {

@@ -46,18 +46,18 @@ export class Link {
   #pumping;
 
   /**
-   * @param {object} options
-   * @param {string} options.url
-   * @param {() => string | Promise<string>} options.token
-   * @param {import("./protocol.js").Wish} options.wish
-   * @param {import("./backlog.js").Backlog} options.backlog
-   * @param {number} options.connectTimeoutMs
-   * @param {number} options.resumeLimitMs
+   * @param {{url: string, token: () => string | Promise<string>, wish: import("./protocol.js").Wish,
+   *   backlog: import("./backlog.js").Backlog, connectTimeoutMs: number, resumeLimitMs: number}} options
    * @param {Listener} listener
    */
   constructor({ url, token, wish, backlog, connectTimeoutMs, resumeLimitMs }, listener) {
-    [this.url, this.token, this.wish, this.backlog, this.listener] = [url, token, wish, backlog, listener];
-    [this.connectTimeoutMs, this.resumeLimitMs] = [connectTimeoutMs, resumeLimitMs];
+    this.url = url;
+    this.token = token;
+    this.wish = wish;
+    this.backlog = backlog;
+    this.connectTimeoutMs = connectTimeoutMs;
+    this.resumeLimitMs = resumeLimitMs;
+    this.listener = listener;
   }
 
   get isOpen() {

@@ -85,6 +85,7 @@ class ScriptedServer:
         self.refuse = refuse
         self.conversations: list[Conversation] = []
         self.paths: list[str] = []
+        self.subprotocols: list[list[str]] = []
         self.gate = threading.Event()
         self.gate.set()
         self.gate_again = False  # close the gate behind each that comes in
@@ -108,6 +109,7 @@ class ScriptedServer:
 
     async def talk(self, websocket: WebSocket) -> None:
         self.paths.append(websocket.url.path)
+        self.subprotocols.append(list(websocket.scope["subprotocols"]))
         if self.refuse:
             return await websocket.send_denial_response(PlainTextResponse("too busy", 503))
         await asyncio.to_thread(self.gate.wait)

@@ -37,15 +37,17 @@ export function lineOf({ startMs, endMs, alternatives }, lang, beganMs) {
  */
 export function pieces({ text, words }) {
   const found = [];
-  let at = 0;
+  let [told, at] = [0, 0]; // what is in a piece; what was searched
   for (const word of words) {
     const begin = text.indexOf(word.text, at);
-    if (begin < 0 || word.confidence >= UNSURE) continue;
-    if (begin > at) found.push({ text: text.slice(at, begin), unsure: false });
-    found.push({ text: word.text, unsure: true });
+    if (begin < 0) continue;
     at = begin + word.text.length;
+    if (word.confidence >= UNSURE) continue;
+    if (begin > told) found.push({ text: text.slice(told, begin), unsure: false });
+    found.push({ text: word.text, unsure: true });
+    told = at;
   }
-  if (at < text.length) found.push({ text: text.slice(at), unsure: false });
+  if (told < text.length) found.push({ text: text.slice(told), unsure: false });
   return found;
 }
 

@@ -85,9 +85,11 @@ class ScriptedServer:
         self.refuse = refuse
         self.conversations: list[Conversation] = []
         self.paths: list[str] = []
+        self.subprotocols: list[list[str]] = []
         self.gate = threading.Event()
         self.gate.set()
         self.gate_again = False  # close the gate behind each that comes in
+        self.pace_s = 0.0  # between two messages of a script
         self.url = ""
         self._templates = Jinja2Templates(directory=ROOT / "templates")
 
@@ -107,6 +109,7 @@ class ScriptedServer:
 
     async def talk(self, websocket: WebSocket) -> None:
         self.paths.append(websocket.url.path)
+        self.subprotocols.append(list(websocket.scope["subprotocols"]))
         if self.refuse:
             return await websocket.send_denial_response(PlainTextResponse("too busy", 503))
         await asyncio.to_thread(self.gate.wait)
@@ -121,7 +124,7 @@ class ScriptedServer:
             if cue in told or (cue == "silence" and "speech" not in told):
                 continue
             told.add(cue)
-            if not await _say(websocket, self.script.get(cue, [])):
+            if not await _say(websocket, self.script.get(cue, []), self.pace_s):
                 return
 
     def _listen(self, conversation: Conversation, message: Mapping[str, Any]) -> str:
@@ -137,13 +140,14 @@ class ScriptedServer:
         return "speech" if peak > LOUD else "silence"
 
 
-async def _say(websocket: WebSocket, lines: list[dict[str, Any] | int]) -> bool:
+async def _say(websocket: WebSocket, lines: list[dict[str, Any] | int], pace_s: float) -> bool:
     """False after a close."""
     for line in lines:
         if isinstance(line, int):
             await websocket.close(line)
             return False
         await websocket.send_json(line)
+        await asyncio.sleep(pace_s)
     return True
 
 

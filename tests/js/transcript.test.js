@@ -34,6 +34,7 @@ test("what was chosen is what is copied", () => {
 for (const [text, words, wanted] of /** @type {[string, [string, number][], string[]][]} */ ([
   ["one two two", [["one", 0.9], ["two", 0.2], ["two", 0.8]], ["one ", "[two]", " two"]],
   ["はいどうぞ", [["は", 0.1], ["い", 0.9], ["ど", 0.3]], ["[は]", "い", "[ど]", "うぞ"]],
+  ["nine in a row", [["nine", 0.9], ["in", 0.1], ["a", 0.9], ["row", 0.9]], ["nine ", "[in]", " a row"]],
   ["a", [["b", 0.1]], ["a"]],
   ["", [], []],
 ])) {

@@ -165,13 +165,14 @@ export class Capture {
     else if (this.#ticks >= STALLED_TICKS) this.#revive();
   }
 
-  /** After a phone call, a locked screen or another page's turn. While it is "interrupted" nothing helps. */
+  /** After a locked screen or another page's turn. */
   #wake = () => {
     if (this.#context.state === "suspended") this.#context.resume().catch(() => {});
   };
 
   #revive() {
     if (this.#context.state === "suspended") return this.#wake();
+    if (/** @type {string} */ (this.#context.state) === "interrupted") return; // a phone call: iOS wakes it, or nobody
     if (this.#ticks % STALLED_TICKS === 0) void this.#rebuild(); // frozen: Safari after an interruption
   }
 

@@ -1,6 +1,7 @@
 /** The connection to the server, as one unbroken stream: what breaks is joined again, without a lost or a second word. */
 
-import { STOP, decode, encodePhrases, encodeStart, subprotocols } from "./protocol.js";
+import { NORMAL, STOP, decode, encodePhrases, encodeStart, errorOf, errorOfClose, subprotocols } from "./protocol.js";
+import { Segments } from "./segments.js";
 
 /**
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
@@ -19,17 +20,6 @@ const PUMP_MS = 100; // a socket does not say when its queue has room
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 8_000;
 const PENDING_MS = 300_000; // what a healthy server may have unsettled at the very most
-const NORMAL = 1000;
-const NOT_ALLOWED = [4401, 4403];
-const HOPELESS = [1008, 1009];
-
-/** @type {Record<string, string>} the server's code to the standard's */
-const ERRORS = {
-  language_not_supported: "language-not-supported",
-  model_not_found: "service-not-allowed",
-  not_allowed: "service-not-allowed",
-};
-
 export class Link {
   /** @type {WebSocket | null} */
   #socket = null;
@@ -47,13 +37,7 @@ export class Link {
   #behind = false;
   #lostMs = 0;
   #fault = "";
-  // Segments of the whole session: answered, before this connection, announced, ended.
-  #answered = 0;
-  #base = 0;
-  #started = 0;
-  #finished = 0;
-  /** @type {Map<number, number>} where each unanswered segment ends, in ms */
-  #ends = new Map();
+  #segments = new Segments();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -62,13 +46,8 @@ export class Link {
   #pumping;
 
   /**
-   * @param {object} options
-   * @param {string} options.url
-   * @param {() => string | Promise<string>} options.token
-   * @param {import("./protocol.js").Wish} options.wish
-   * @param {import("./backlog.js").Backlog} options.backlog
-   * @param {number} options.connectTimeoutMs
-   * @param {number} options.resumeLimitMs
+   * @param {{url: string, token: () => string | Promise<string>, wish: import("./protocol.js").Wish,
+   *   backlog: import("./backlog.js").Backlog, connectTimeoutMs: number, resumeLimitMs: number}} options
    * @param {Listener} listener
    */
   constructor({ url, token, wish, backlog, connectTimeoutMs, resumeLimitMs }, listener) {
@@ -152,7 +131,7 @@ export class Link {
   /** @param {WebSocket} socket */
   #opened(socket) {
     socket.send(encodeStart(this.wish, this.backlog.rewind()));
-    this.#base = this.#answered;
+    this.#segments.reconnected();
     this.#stopSent = false;
     this.#pumping = setInterval(() => this.#pump(), PUMP_MS);
     this.#pump();
@@ -174,7 +153,7 @@ export class Link {
       case "done":
         return this.listener.onMessage(message);
       default:
-        return this.#relay({ ...message, segment: message.segment + this.#base });
+        return this.#relay(message);
     }
   }
 
@@ -189,31 +168,22 @@ export class Link {
     this.#met = true;
   }
 
-  /** @param {import("./protocol.js").Speech | import("./protocol.js").Result | import("./protocol.js").Failure} message */
+  /** @param {import("./segments.js").Message} message */
   #relay(message) {
-    const { segment } = message;
-    if (segment < this.#answered) return;
-    if (message.type === "speech_start") {
-      if (segment < this.#started) return; // said before the connection broke
-      this.#started = segment + 1;
-    } else if (message.type === "speech_end") {
-      this.#ends.set(segment, message.at_ms);
-      if (segment < this.#finished) return;
-      this.#finished = segment + 1;
-    } else if (message.type === "failure" || (message.type === "result" && message.final)) {
-      const end = message.type === "result" ? message.end_ms : this.#ends.get(segment);
-      this.#ends.delete(segment);
-      this.#answered = segment + 1;
+    const passed = this.#segments.receive(message);
+    if (!passed) return;
+    if (passed.settledMs) {
+      this.backlog.settle(passed.settledMs);
       this.#retries = 0;
-      if (end !== undefined) this.backlog.settle(end);
     }
-    this.listener.onMessage(message);
+    this.listener.onMessage(passed.message);
   }
 
   /** @param {import("./protocol.js").ServerError} error */
   #refused({ code, message }) {
     this.#fault = message;
-    if (ERRORS[code]) this.#fail(/** @type {string} */ (ERRORS[code]), message);
+    const error = errorOf(code);
+    if (error) this.#fail(error, message);
   }
 
   /** @param {number} code of the close; 0: we gave it up */
@@ -221,9 +191,8 @@ export class Link {
     this.#drop();
     if (this.#ended) return;
     if (code === NORMAL && this.#met) return this.listener.onMessage({ type: "done" });
-    if (NOT_ALLOWED.includes(code)) return this.#fail("service-not-allowed", this.#fault);
-    const hopeless = !this.#met || !this.resumeLimitMs || HOPELESS.includes(code);
-    if (hopeless) return this.#fail("network", this.#fault);
+    const error = errorOfClose(code) ?? (this.#met && this.resumeLimitMs ? null : "network");
+    if (error) return this.#fail(error, this.#fault);
     if (this.#state === "open") this.#awaySince = performance.now();
     this.#tell("reconnecting");
     const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#retries++) * (0.5 + Math.random());

@@ -52,6 +52,28 @@ export function encodePhrases(phrases) {
 
 export const STOP = JSON.stringify({ type: "stop" });
 
+export const NORMAL = 1000; // close code
+
+/** @type {Record<string, string>} the server's code to the standard's */
+const ERRORS = {
+  language_not_supported: "language-not-supported",
+  model_not_found: "service-not-allowed",
+  not_allowed: "service-not-allowed",
+};
+
+/** @type {Record<number, string>} */
+const CLOSES = { 1008: "network", 1009: "network", 4401: "service-not-allowed", 4403: "service-not-allowed" };
+
+/** @param {string} code of the server's `error` @returns {string | undefined} undefined: the close that follows says more */
+export function errorOf(code) {
+  return ERRORS[code];
+}
+
+/** @param {number} code @returns {string | undefined} undefined: a new connection may do better */
+export function errorOfClose(code) {
+  return CLOSES[code];
+}
+
 /**
  * @param {string} text
  * @returns {ServerMessage}

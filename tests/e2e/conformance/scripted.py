@@ -51,6 +51,8 @@ class Conversation:
     websocket: WebSocket
     sent: list[Message | int] = field(default_factory=list)
     audio: bytearray = field(default_factory=bytearray)
+    keeps: bool = True  # what it heard; otherwise it only counts
+    heard_bytes: int = 0
     first_loud: int = -1  # the first sample of speech
     last_loud: int = -1
     settled_ms: int = 0
@@ -80,7 +82,7 @@ class Conversation:
     @property
     def received(self) -> int:
         """Samples."""
-        return len(self.audio) // (2 if self.start["encoding"] == "s16le" else 4)
+        return self.heard_bytes // (2 if self.start["encoding"] == "s16le" else 4)
 
     def ms(self, samples: int) -> int:
         """On the stream's clock."""
@@ -318,8 +320,11 @@ async def _tell(conversation: Conversation) -> None:
 
 
 def _hear(conversation: Conversation, data: bytes) -> None:
-    conversation.sent.append(len(data))
     before = conversation.received
+    conversation.heard_bytes += len(data)
+    if not conversation.keeps:
+        return
+    conversation.sent.append(len(data))
     conversation.audio += data
     samples = decoded(data, conversation.start["encoding"])
     loud = np.flatnonzero(np.abs(samples) > LOUD)

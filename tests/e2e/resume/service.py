@@ -5,17 +5,18 @@ says by itself whether all of it arrived.
 """
 
 import itertools
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from audio import SAMPLE_RATE, Samples
+from benchmarks.service import free_port, wait_until_ready
 from recognizer.base import Hypothesis, Request, Transcript, Word
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,41 +60,41 @@ class SymbolicEngine:
 
 
 class Service:
-    """The process from outside: start it, kill it, kill its worker, start it again."""
+    """A server process from outside: start it, kill it, kill its worker, start it again."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, *command: str, **environment: str) -> None:
+        """`environment` must make it listen on `self.port`."""
+        self.port = free_port()
+        self._command = [*(command or (sys.executable, "-m", "tests.e2e.resume.service")), str(self.port)]
+        self._environment = {**os.environ, **environment, "SPEECH_PORT": str(self.port)}
         self.start()
 
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
     def start(self) -> None:
-        command = [sys.executable, "-m", "tests.e2e.resume.service", str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        self.process = subprocess.Popen(self._command, cwd=ROOT, env=self._environment)
 
     def wait(self) -> None:
-        """Until it serves."""
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
+        wait_until_ready(self.process, self.port)
 
     def restart(self) -> None:
         self.process.kill()
-        self._end()
+        self.process.wait()
         self.start()
 
     def kill_worker(self) -> None:
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        workers = [child for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+        workers = [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        assert workers
         for worker in workers:
-            subprocess.run(["kill", "-KILL", worker], check=True)
+            os.kill(int(worker), signal.SIGKILL)
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self._end()
-
-    def _end(self) -> None:
+        self.process.terminate()
         self.process.wait(60)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
 
 
 def main(port: int) -> None:
@@ -107,12 +108,7 @@ def main(port: int) -> None:
     backend = LocalBackend(SymbolicEngine, workers=1, max_waiting=8, timeout_s=20)
     app = create_app(Settings(allowed_origins="*"), {"en": backend}, FakeVad())  # the page is not of this port
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: Any = None) -> None:
-            await super().startup(sockets)
-            print("ready", flush=True)
-
-    Server(uvicorn.Config(app, port=port, **UVICORN)).run()
+    uvicorn.run(app, port=port, **UVICORN)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import json
 import random
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,19 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import sync_playwright
 from websockets.asyncio.client import connect
 
-from audio import SAMPLE_RATE
-from benchmarks.service import free_port
+from audio import SAMPLE_RATE, Samples
 from tests.e2e.conformance.conftest import launched, opened
 from tests.e2e.conformance.scripted import scripted_server
 from tests.e2e.resume.proxy import Proxy, proxy_to
 from tests.e2e.resume.service import Service, said
 from tests.live_server import messages
+from tests.served import MODEL
+from tests.speech import RECORDING, read_recording
 
+RECORDINGS = (RECORDING, RECORDING, RECORDING)
 KINDS = ("connection cut", "connection half-open", "server killed", "worker killed")
 SEEDS = range(20)
 UTTERANCES = [range(n, n + 3) for n in range(0, 15, 3)]
@@ -99,7 +103,7 @@ def finals(told: dict[str, Any]) -> list[Final]:
 def runs() -> Iterator[list[Run]]:
     """Each kill of a process has a service of its own; broken connections share one."""
     with contextlib.ExitStack() as stack:
-        services = [Service(free_port()) for _ in range(1 + sum(seed % 4 >= 2 for seed in SEEDS))]
+        services = [Service() for _ in range(1 + sum(seed % 4 >= 2 for seed in SEEDS))]
         for service in services:
             stack.callback(service.stop)
             service.wait()
@@ -111,18 +115,20 @@ def runs() -> Iterator[list[Run]]:
         ]
 
 
-@pytest.fixture(scope="module")
-def told(runs: list[Run]) -> list[dict[str, Any]]:
-    """What each run's page says, all twenty beside each other."""
-    from playwright.sync_api import sync_playwright
-
+def dictated(runs: list[Run], audio: Samples) -> list[dict[str, Any]]:
+    """What each run's page says, all of them beside each other."""
     with scripted_server() as pages, sync_playwright() as playwright, launched(playwright) as browser:
         with opened(browser, pages.url, complain=False) as page:
             page.expose_function("strike", lambda number: runs[number].strike())
             wish = [{"url": run.url, "afterMs": run.after_ms} for run in runs]
-            audio = base64.b64encode(SPEECH.tobytes()).decode()
-            answers: list[dict[str, Any]] = page.evaluate(DICTATE, {"audio": audio, "runs": wish})
+            sound = base64.b64encode(audio.astype(np.float32).tobytes()).decode()
+            answers: list[dict[str, Any]] = page.evaluate(DICTATE, {"audio": sound, "runs": wish})
     return answers
+
+
+@pytest.fixture(scope="module")
+def told(runs: list[Run]) -> list[dict[str, Any]]:
+    return dictated(runs, SPEECH)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -132,5 +138,27 @@ def test_nothing_is_lost_or_said_twice(runs: list[Run], told: list[dict[str, Any
     assert answer["shown"] == SPOKEN
     assert run.kind == "worker killed" or run.proxy.connections > 1, "nothing was struck"
     stream = kept_audio(answer["connections"])
-    healthy = f"ws://127.0.0.1:{runs[0].service.port}/ws"
-    assert finals(answer) == asyncio.run(undisturbed(healthy, stream))
+    assert finals(answer) == asyncio.run(undisturbed(runs[0].service.url, stream))
+
+
+@pytest.mark.model
+def test_nothing_is_lost_with_the_bundled_model(speech_fixtures: Path) -> None:
+    """Two runs on human speech: the connection is cut, the server is killed."""
+    if not MODEL.exists():
+        pytest.skip(f"{MODEL.name} is not in models/")
+    audio = np.concatenate([read_recording(speech_fixtures, name) for name in RECORDINGS])
+    program = "import speech_api; speech_api.main()"
+    with contextlib.ExitStack() as stack:
+        runs = []
+        for seed in (0, 2):
+            service = Service(sys.executable, "-c", program, SPEECH_ALLOWED_ORIGINS="*", SPEECH_WORKERS="1")
+            stack.callback(service.stop)
+            service.wait()
+            runs.append(Run(seed, stack.enter_context(proxy_to(service.port)), service))
+        answers = dictated(runs, audio)
+        for run, answer in zip(runs, answers, strict=True):
+            assert run.proxy.connections > 1, "nothing was struck"
+            run.service.wait()
+            heard = asyncio.run(undisturbed(run.service.url, kept_audio(answer["connections"])))
+            assert len(heard) >= len(RECORDINGS)
+            assert finals(answer) == heard

@@ -10,7 +10,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ def record(options: argparse.Namespace) -> None:
         name: getattr(options, name)
         for name in ("file", "device", "sample_rate", "channels", "encoding", "recognize", "open", "buffer_s")
     }
+    if options.recognize == "default":
+        changes["recognize"] = ""
     if options.device is not None:
         changes["file"] = ""  # also when the configuration names one
     recorder = Recorder(_config(options, **changes))
@@ -63,11 +65,14 @@ def record(options: argparse.Namespace) -> None:
 def _announce(recorder: Recorder) -> None:
     recorder.ready.wait()
     config, format = recorder.config, recorder.format
+    tokens = {name.removesuffix("_token"): f" --token {token}" for name, token in recorder.tokens.items()}
+    key = "" if config.open else f"#{recorder.tokens['listen_token']}"
+    where = f"{config.stream} --server {config.url('', http=True)}"
     print(
         f"recording {config.stream}: {format.sample_rate} Hz, {format.channels} channel(s), {format.encoding}\n"
-        f"  to listen:  audiosockets listen {config.stream} --server {config.url('', http=True)}"
-        + ("" if config.open else f" --token {recorder.tokens['listen_token']}")
-        + f"\n  to publish: --token {recorder.tokens['publish_token']}",
+        f"  page:     {config.url(f'/listen/{config.stream}', http=True)}{key}\n"
+        f"  listen:   audiosockets listen {where}{'' if config.open else tokens['listen']}\n"
+        f"  process:  audiosockets run level {where}{tokens['publish']}",
         file=sys.stderr,
         flush=True,
     )
@@ -112,7 +117,7 @@ def _show_json(stream: Stream | None, message: Message) -> None:
 def run(options: argparse.Namespace) -> None:
     """Runs a processor until the stream ends, or Ctrl-C. Its options are attributes: -o layer=loudness."""
     kind = find_processor(options.processor)
-    values = dict(_assignment(text) for text in options.options)
+    values = dict(_assignment(text, kind.options()) for text in options.options)
     if options.since is not None:
         values["since"] = options.since
     try:
@@ -135,15 +140,17 @@ def find_processor(name: str) -> type[Processor]:
     return kind
 
 
-def _assignment(text: str) -> tuple[str, Any]:
-    """NAME=VALUE; the value is JSON, or else text."""
+def _assignment(text: str, defaults: Mapping[str, Any]) -> tuple[str, Any]:
+    """NAME=VALUE; the value is JSON, or else text, and several in a row where the option is a list: a,b,c."""
     name, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(f"-o {text}: it must be NAME=VALUE")
+    if isinstance(defaults.get(name), str):
+        return name, value
     try:
         return name, json.loads(value)
     except ValueError:
-        return name, value
+        return name, value.split(",") if isinstance(defaults.get(name), list | tuple) else value
 
 
 def streams(options: argparse.Namespace) -> None:
@@ -232,9 +239,9 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--file", help="a sound file, or - for raw PCM on standard input")
     source.add_argument("--device", help="the number of a microphone, or a part of its name")
-    parser.add_argument("--sample-rate", type=int, metavar="HZ")
-    parser.add_argument("--channels", type=int)
-    parser.add_argument("--encoding", choices=("s16le", "f32le"))
-    parser.add_argument("--recognize", metavar="LANG", nargs="?", const="", help="write down what is said")
+    parser.add_argument("--sample-rate", type=int, metavar="HZ", help="16000 where the microphone can do that")
+    parser.add_argument("--channels", type=int, help="1 to 8 (1)")
+    parser.add_argument("--encoding", choices=("s16le", "f32le"), help="(s16le)")
+    parser.add_argument("--recognize", metavar="LANG", help="write down what is said: ja, en, ... or default")
     parser.add_argument("--open", action="store_true", default=None, help="anybody who reaches the server may listen")
     parser.add_argument("--buffer-s", type=float, metavar="S", help="kept while the network is away")

@@ -177,10 +177,8 @@ def main() -> None:
     print("| recording | link down, s | delay, ms | throttled to, kB/s | stalls | the file, sample for sample |")
     print("|---|---|---|---|---|---|")
     for name, whole in same.items():
-        stalls = f"{STALL_S:g} s every {STALL_EVERY_S:g} s"
-        print(
-            f"| beside the {name} | {OUTAGE_S:g} | {DELAY_S * 1000:.0f} | {BYTES_PER_S / 1000:.0f} | {stalls} | {whole} |"
-        )
+        network = f"{DELAY_S * 1000:.0f} | {BYTES_PER_S / 1000:.0f} | {STALL_S:g} s every {STALL_EVERY_S:g} s"
+        print(f"| beside the {name} | {OUTAGE_S:g} | {network} | {whole} |")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audiosockets import Processor
-from audiosockets.cli import _assignment, find_processor, main
-from audiosockets.config import ConfigError
-from audiosockets.processors import BUNDLED
-from audiosockets.processors.level import Level
+from audiosockets.cli import main
 from tests.audiosockets.clients import TOKEN, eventually, recording
 from tests.audiosockets.conftest import RATE, ROOT, noise_of
 from tests.fake_engine import spoken
@@ -112,29 +108,6 @@ def test_the_stream_may_be_named_anywhere(order: list[str], url: str, capsys: py
 def test_a_refusal_is_said_in_a_line(url: str, stream: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["listen", stream, "--server", url]) == 1
     assert "token" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "text, expected",
-    [
-        ("layer=5", ("layer", "5")),
-        ("workers=5", ("workers", 5)),
-        ("again=true", ("again", True)),
-        ("layers=audio,results", ("layers", ["audio", "results"])),
-        ('layers=["audio"]', ("layers", ["audio"])),
-        ("layers=火事", ("layers", ["火事"])),
-    ],
-)
-def test_options_are_read_by_the_kind_of_their_default(text: str, expected: tuple[str, object]) -> None:
-    assert _assignment(text, Processor.options()) == expected
-
-
-def test_processors_are_found_by_name() -> None:
-    assert find_processor("level") is Level
-    for name in BUNDLED:
-        assert find_processor(name).__doc__
-    with pytest.raises(ConfigError):
-        find_processor("audiosockets.cli:main")
 
 
 def test_devices_lists_or_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

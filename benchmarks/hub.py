@@ -258,7 +258,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         losses.plot(counts, [each.lost_at_recorder * 100 for each in mine], marker + "-", label=way)
         ages.plot(counts, [np.percentile(each.ages, 95) * 1000 for each in mine], marker + "-", label=way)
     losses.set(xlabel="processors", ylabel="blocks lost at the recorder, %", xscale="log", ylim=(-3, 103))
-    ages.set(xlabel="processors", ylabel="age when processed, ms (95th percentile)", xscale="log", yscale="log")
+    ages.set(xlabel="processors", ylabel="age, ms (95th percentile)", xscale="log", yscale="log")
     for axes in (losses, ages):
         axes.set_xticks(PROCESSORS, [str(n) for n in PROCESSORS])
         axes.minorticks_off()

@@ -24,7 +24,7 @@ import numpy as np
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from audiosockets import Block, Event, Format, Gap, Processor, Recorder
+from audiosockets import Block, Event, Format, Gap, Processor, Recorder, Stream
 from audiosockets.config import Config
 from benchmarks import threaded_server
 
@@ -101,6 +101,7 @@ class Heard:
     """What one processor got: the end of each block, frames, and when it was done with it, on the clock."""
 
     stream: str = ""
+    joined: int = 0  # position when it came; what it gets of the time before is old
     ends: list[int] = field(default_factory=list)
     done: list[float] = field(default_factory=list)
     missed: int = 0  # frames in gaps
@@ -156,8 +157,10 @@ def token_of(stream: str) -> str:
 async def process(url: str, stream: str, work_s: float, *, checked: bool = False) -> Heard:
     """A healthy processor; its work is waiting, as for a device or another machine."""
     heard = Heard(stream)
-    async for message in Processor(url, stream, token=token_of(stream)):
-        if isinstance(message, Block):
+    async for message in Processor(url, stream, token=token_of(stream), since="0"):
+        if isinstance(message, Stream):
+            heard.joined = message.position
+        elif isinstance(message, Block):
             if work_s:
                 await asyncio.sleep(work_s)
             heard.note(message.end)

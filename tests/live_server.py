@@ -37,7 +37,7 @@ class LiveServer:
 
     def connections(self) -> int:
         """Tasks of the server that belong to a connection."""
-        names = ("Handler._read", "Handler._recognize", "Service.connect")
+        names = ("Handler._read", "Handler._recognize", "Service.connect", "Connection._read", "Streams.")
         return sum(any(name in repr(task.get_coro()) for name in names) for task in asyncio.all_tasks(self.loop))
 
 

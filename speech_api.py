@@ -133,6 +133,7 @@ def create_app(
         await service.close()
 
     app = FastAPI(title=settings.title, version=settings.version, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.service = service
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     _add_pages(app, service)
     app.add_api_websocket_route("/ws", service.connect)

@@ -1,4 +1,4 @@
-"""Subscribers that sleep, stop reading, are killed or send garbage: nobody else notices, least of all the recogniser."""
+"""Subscribers that sleep, stop reading, are killed or send garbage: nobody else notices, nor does the recogniser."""
 
 import asyncio
 import contextlib

@@ -64,8 +64,8 @@ HEAD = (
 
 
 def row(way: str, recorded: Recorded, heard: list[Heard], rate: int, cpu: float) -> Row:
-    expected = recorded.blocks * len(heard)
-    got = sum(len(each.ends) for each in heard)
+    expected = recorded.frames * len(heard)
+    got = sum(each.frames for each in heard)
     ages = ages_of(recorded.began, heard, rate)
     return Row(way, len(heard), recorded.lost / recorded.blocks, 1 - got / expected, ages, cpu)
 

@@ -171,7 +171,7 @@ def recorded(folder: Path) -> bytes:
 
 def main() -> None:
     if (reason := obstacle()) is not None:
-        sys.exit(reason)
+        return print(reason)
     with tempfile.TemporaryDirectory() as folder:
         same = measure(Path(folder), SECONDS, OUTAGE_S)
     print("| recording | link down, s | delay, ms | throttled to, kB/s | stalls | the file, sample for sample |")

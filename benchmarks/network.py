@@ -178,7 +178,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for name, whole in same.items():
         network = f"{DELAY_S * 1000:.0f} | {BYTES_PER_S / 1000:.0f} | {STALL_S:g} s every {STALL_EVERY_S:g} s"
-        print(f"| beside the {name} | {OUTAGE_S:g} | {network} | {whole} |")
+        print(f"| beside the {name} | {OUTAGE_S:g} | {network} | {'yes' if whole else 'NO'} |")
 
 
 if __name__ == "__main__":

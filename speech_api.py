@@ -15,6 +15,7 @@ from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 from access import Access
+from handshake import WebSocketProtocol
 from hub.factory import build_hub, build_streams
 from hub.routes import hub_router
 from hub.tap import SessionTap
@@ -138,6 +139,7 @@ def create_app(
         await service.close()
 
     app = FastAPI(title=settings.title, version=settings.version, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.service = service
 
     @app.middleware("http")
     async def secure(request: Request, call_next: Callable[[Request], Any]) -> Response:
@@ -179,7 +181,7 @@ def _recorder(settings: Settings) -> Recorder | None:
 
 # The sans-I/O implementation carries half as many clients again per core; a message over the limit closes with 1009.
 UVICORN: dict[str, Any] = {
-    "ws": "websockets-sansio",
+    "ws": WebSocketProtocol,
     "ws_max_size": MAX_MESSAGE_BYTES,
     "ws_ping_interval": 20.0,
     "ws_ping_timeout": None,  # while back-pressure holds, a pong waits unread behind the audio: silence is no death

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from audiosockets.audio import BLOCK_MS, Encoding, Format, optional
 
 log = logging.getLogger("audiosockets.microphone")
 DTYPES: dict[Encoding, str] = {"s16le": "int16", "f32le": "float32"}
+SILENT_S = 5.0  # a microphone that gives nothing for so long is gone
 PREFERRED_RATE = 16_000  # Hz: what recognisers use
 
 
@@ -76,6 +77,7 @@ class Microphone:
         self.overflows = 0  # times that the system lost audio before PortAudio had it
         self._block = self.format.frames(block_ms / 1000)
         self._queue = SimpleQueue[bytes | None]()
+        self._closed = False
 
     def blocks(self) -> Iterator[bytes]:
         sounddevice = _sounddevice()
@@ -83,14 +85,20 @@ class Microphone:
             with sounddevice.RawInputStream(
                 device=self.device.index, samplerate=self.format.sample_rate, channels=self.format.channels,
                 dtype=DTYPES[self.format.encoding], blocksize=self._block,
-                callback=self._receive, finished_callback=self.close,
+                callback=self._receive, finished_callback=lambda: self._queue.put(None),
             ):  # fmt: skip
-                while (pcm := self._queue.get()) is not None:
+                while not self._closed and (pcm := self._queue.get(timeout=SILENT_S)) is not None:
                     yield pcm
+        except Empty:
+            raise ValueError(f"{self.device.name} gives no audio any more; was it pulled out?") from None
         except sounddevice.PortAudioError as error:
             raise ValueError(f"{self.device.name} cannot record: {error}") from None
 
+        if not self._closed:
+            raise ValueError(f"{self.device.name} stopped; was it pulled out?")
+
     def close(self) -> None:
+        self._closed = True
         self._queue.put(None)
 
     def _receive(self, data: Any, frames: int, moment: Any, status: Any) -> None:

@@ -43,6 +43,9 @@ class Processor:
             setattr(self, name, value)
         self.stream: Stream | None = None
         self._subscription: Subscription | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None  # that works
+        self._stopped = False
 
     @classmethod
     def options(cls) -> dict[str, Any]:
@@ -82,24 +85,25 @@ class Processor:
                     async for message in messages:
                         await worker.put(message)
         except asyncio.CancelledError:
-            if not self._stopped:
+            if not self._stopped or self._task is None:
                 raise
+            self._task.uncancel()
         finally:
             await worker.close()
 
     def stop(self) -> None:
         """Ends `run` soon; may be called from any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._cancel)
 
-        def cancel() -> None:
+    def _cancel(self) -> None:
+        if self._task is not None and not self._stopped:
             self._stopped = True
-            if self._task is not None:
-                self._task.cancel()
-
-        self._loop.call_soon_threadsafe(cancel)
+            self._task.cancel()
 
     def publish(self, data: Any, start: int, end: int, *, layer: str = "", payload: bytes = b"") -> None:
         """To a layer, from any thread of this process while it works. Raises ValueError for what JSON cannot say."""
-        if self._subscription is None:
+        if self._subscription is None or self._loop is None:
             raise ValueError("there is nothing to publish to yet: the processor does not run")
         message = encode_event(Event(layer or self.layer, start, end, data, payload))
         self._loop.call_soon_threadsafe(self._subscription.publish, end, message)
@@ -122,5 +126,4 @@ class Processor:
 
     def __getstate__(self) -> dict[str, Any]:
         """For worker processes: everything but the connection."""
-        private = ("_subscription", "_loop", "_task")
-        return {name: value for name, value in vars(self).items() if name not in private} | {"_subscription": None}
+        return vars(self) | {"_subscription": None, "_loop": None, "_task": None}

@@ -64,12 +64,20 @@ HEAD = (
 
 
 def row(way: str, recorded: Recorded, heard: list[Heard], rate: int, cpu: float) -> Row:
-    expected = recorded.blocks * len(heard)
-    got = sum(len(each.ends) for each in heard)
-    ages = [
-        at - (recorded.began + end / rate) for each in heard for end, at in zip(each.ends, each.done, strict=True)
-    ]  # fmt: skip
+    expected = recorded.frames * len(heard)
+    got = sum(each.frames for each in heard)
+    ages = ages_of(recorded.began, heard, rate)
     return Row(way, len(heard), recorded.lost / recorded.blocks, 1 - got / expected, ages, cpu)
+
+
+def ages_of(began: float, heard: list[Heard], rate: int) -> list[float]:
+    """Of the live blocks; what a late processor gets from the history is old."""
+    return [
+        at - (began + end / rate)
+        for each in heard
+        for end, at in zip(each.ends, each.done, strict=True)
+        if end > each.joined
+    ]
 
 
 def cpu_seconds(pid: int) -> float:
@@ -258,7 +266,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         losses.plot(counts, [each.lost_at_recorder * 100 for each in mine], marker + "-", label=way)
         ages.plot(counts, [np.percentile(each.ages, 95) * 1000 for each in mine], marker + "-", label=way)
     losses.set(xlabel="processors", ylabel="blocks lost at the recorder, %", xscale="log", ylim=(-3, 103))
-    ages.set(xlabel="processors", ylabel="age when processed, ms (95th percentile)", xscale="log", yscale="log")
+    ages.set(xlabel="processors", ylabel="age, ms (95th percentile)", xscale="log", yscale="log")
     for axes in (losses, ages):
         axes.set_xticks(PROCESSORS, [str(n) for n in PROCESSORS])
         axes.minorticks_off()
@@ -297,11 +305,7 @@ def report_soak(
     checksums = {each.stream: each.checksum for each in recorded}
     wrong = sum(each.checksum != checksums[each.stream] for each in heard)
     lost, blocks = sum(each.lost for each in recorded), sum(each.blocks for each in recorded)
-    ages = [
-        at - (recorded[0].began + end / SOAK_FORMAT.sample_rate)
-        for each in heard
-        for end, at in zip(each.ends, each.done, strict=True)
-    ]
+    ages = ages_of(recorded[0].began, heard, SOAK_FORMAT.sample_rate)
     age = " / ".join(f"{ms:.0f}" for ms in np.percentile(ages, (50, 95, 99)) * 1000)
     print("| streams | subscribers | blocks recorded | lost | subscribers that missed a sample | age, ms | CPU |")
     print("|---|---|---|---|---|---|---|")

@@ -24,7 +24,7 @@ import numpy as np
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from audiosockets import Block, Event, Format, Gap, Processor, Recorder
+from audiosockets import Block, Event, Format, Gap, Processor, Recorder, Stream
 from audiosockets.config import Config
 from benchmarks import threaded_server
 
@@ -91,7 +91,8 @@ class Recorded:
     stream: str
     began: float
     blocks: int
-    lost: int
+    frames: int
+    lost: int  # blocks
     checksum: int
     cpu_s: float
 
@@ -101,12 +102,15 @@ class Heard:
     """What one processor got: the end of each block, frames, and when it was done with it, on the clock."""
 
     stream: str = ""
+    joined: int = 0  # position when it came; what it gets of the time before is old
     ends: list[int] = field(default_factory=list)
     done: list[float] = field(default_factory=list)
+    frames: int = 0
     missed: int = 0  # frames in gaps
     checksum: int = 0
 
-    def note(self, end: int) -> None:
+    def note(self, start: int, end: int) -> None:
+        self.frames += end - start  # a block may come joined with others
         self.ends.append(end)
         self.done.append(time.monotonic())
 
@@ -127,7 +131,9 @@ def record(url: str, stream: str, card: SoundCard, recognize: str | None = None)
     recorder = Recorder(url, stream, card, token=token_of(stream), recognize=recognize)
     recorder.run()
     lost = card.lost + recorder.backlog.dropped // card.block
-    return Recorded(stream, card.began, card.count, lost, checksum_of(card), time.process_time())
+    return Recorded(
+        stream, card.began, card.count, card.count * card.block, lost, checksum_of(card), time.process_time()
+    )
 
 
 def record_many(url: str, streams: list[str], seconds: float, format: Format, began: float) -> list[Recorded]:
@@ -156,11 +162,13 @@ def token_of(stream: str) -> str:
 async def process(url: str, stream: str, work_s: float, *, checked: bool = False) -> Heard:
     """A healthy processor; its work is waiting, as for a device or another machine."""
     heard = Heard(stream)
-    async for message in Processor(url, stream, token=token_of(stream)):
-        if isinstance(message, Block):
+    async for message in Processor(url, stream, token=token_of(stream), since="0"):
+        if isinstance(message, Stream):
+            heard.joined = message.position
+        elif isinstance(message, Block):
             if work_s:
                 await asyncio.sleep(work_s)
-            heard.note(message.end)
+            heard.note(message.start, message.end)
             if checked:
                 heard.checksum = zlib.crc32(message.pcm, heard.checksum)
         elif isinstance(message, Gap):
@@ -190,7 +198,7 @@ def record_threaded(port: int, card: SoundCard) -> Recorded:
             threaded_server.read(connection, len(threaded_server.ACKNOWLEDGED))
             sent += 1
     card.close()
-    return Recorded("", card.began, card.count, card.count - sent, 0, time.process_time())
+    return Recorded("", card.began, card.count, card.count * card.block, card.count - sent, 0, time.process_time())
 
 
 def process_threaded(port: int, name: str, work_s: float) -> Heard:
@@ -202,7 +210,7 @@ def process_threaded(port: int, name: str, work_s: float) -> Heard:
         while True:
             message = threaded_server.receive(connection)
             time.sleep(work_s)
-            heard.note(message["end"])
+            heard.note(message["end"] - len(message["data"]), message["end"])
     return heard
 
 
@@ -226,8 +234,8 @@ def record_and_process(card: SoundCard, processors: int, work_s: float) -> tuple
     for _ in card.blocks():
         for each in heard:
             time.sleep(work_s)
-            each.note(card.end)
-    return Recorded("", card.began, card.count, card.lost, 0, time.process_time()), heard
+            each.note(card.end - card.block, card.end)
+    return Recorded("", card.began, card.count, card.count * card.block, card.lost, 0, time.process_time()), heard
 
 
 # Those that misbehave, each in a process of its own until that is killed

@@ -171,16 +171,14 @@ def recorded(folder: Path) -> bytes:
 
 def main() -> None:
     if (reason := obstacle()) is not None:
-        sys.exit(reason)
+        return print(reason)
     with tempfile.TemporaryDirectory() as folder:
         same = measure(Path(folder), SECONDS, OUTAGE_S)
     print("| recording | link down, s | delay, ms | throttled to, kB/s | stalls | the file, sample for sample |")
     print("|---|---|---|---|---|---|")
     for name, whole in same.items():
-        stalls = f"{STALL_S:g} s every {STALL_EVERY_S:g} s"
-        print(
-            f"| beside the {name} | {OUTAGE_S:g} | {DELAY_S * 1000:.0f} | {BYTES_PER_S / 1000:.0f} | {stalls} | {whole} |"
-        )
+        network = f"{DELAY_S * 1000:.0f} | {BYTES_PER_S / 1000:.0f} | {STALL_S:g} s every {STALL_EVERY_S:g} s"
+        print(f"| beside the {name} | {OUTAGE_S:g} | {network} | {'yes' if whole else 'NO'} |")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from hub.keys import Keys
 from hub.history import Gap, Item, Ring
+from hub.keys import Keys
 from hub.wire import MAX_POSITION, OWN_LAYERS, Event, Format, Refusal, encode, pack, payload_of
 
 MIN_RING_S = 10  # what a subscriber may lag by, however short the history

@@ -2,9 +2,9 @@
 
 from starlette.websockets import WebSocket
 
-from hub.keys import Right
 from hub.connection import NORMAL, RESTARTING, Connection
 from hub.hub import Hub
+from hub.keys import Right
 from hub.pace import Pace
 from hub.query import Query, parse
 from hub.stream import Stream

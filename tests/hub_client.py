@@ -63,10 +63,10 @@ class Peer:
 
 
 @asynccontextmanager
-async def hub_socket(port: int, path: str, token: str = "", **options: Any) -> AsyncIterator[Peer]:
+async def hub_socket(port: int, path: str, token: str = "", scheme: str = "ws", **options: Any) -> AsyncIterator[Peer]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     options = {"subprotocols": ["audiosockets.v1"], "compression": None, "max_size": None, **options}
-    url = f"ws://127.0.0.1:{port}/streams/{path}"
+    url = f"{scheme}://127.0.0.1:{port}/streams/{path}"
     async with connect(url, additional_headers=headers, **options) as socket:
         yield Peer(socket)
 
@@ -74,8 +74,9 @@ async def hub_socket(port: int, path: str, token: str = "", **options: Any) -> A
 @asynccontextmanager
 async def recording(port: int, name: str, **fields: Any) -> AsyncIterator[tuple[Peer, Message]]:
     """A recorder that has sent `record`, and what it was answered."""
-    async with hub_socket(port, f"{name}/record") as peer:
-        access = fields.pop("access", TOKENS)
+    access = fields.pop("access", TOKENS)
+    options = {option: fields.pop(option) for option in ("scheme", "ssl", "origin") if option in fields}
+    async with hub_socket(port, f"{name}/record", **options) as peer:
         await peer.send("record", **{"encoding": "s16le", "sample_rate": 16_000, "access": access, **fields})
         yield peer, await peer.next()
 

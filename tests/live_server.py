@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import uvicorn
+from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
@@ -27,6 +28,7 @@ class LiveServer:
     backend: FakeBackend
     loop: asyncio.AbstractEventLoop
     server: uvicorn.Server
+    app: FastAPI
 
     def stop(self) -> None:
         self.server.should_exit = True
@@ -37,7 +39,7 @@ class LiveServer:
 
     def connections(self) -> int:
         """Tasks of the server that belong to a connection."""
-        names = ("Handler._read", "Handler._recognize", "Service.connect")
+        names = ("Handler._read", "Handler._recognize", "Service.connect", "Connection._read", "Streams.")
         return sum(any(name in repr(task.get_coro()) for name in names) for task in asyncio.all_tasks(self.loop))
 
 
@@ -65,7 +67,7 @@ def live_server(*, ping_interval_s: float | None = None, **changes: Any) -> Iter
         raise AssertionError("the server does not start")
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield LiveServer(port, backend, loops[0], server)
+        yield LiveServer(port, backend, loops[0], server, app)
     finally:
         if not loops[0].is_closed():
             loops[0].call_soon_threadsafe(backend.gate.set)

@@ -22,7 +22,7 @@ PURE |= {f"hub/{name}" for name in ("wire", "keys", "history", "stream", "subscr
 IMPURE = {"asyncio", "threading", "time", "datetime", "os", "random", "socket", "fastapi", "starlette"}
 HEAVY = {"torch", "torchaudio", "espnet2", "espnet_model_zoo", "onnxruntime", "silero_vad", "numba"}
 HEAVY_HOME = "recognizer/decoding/"  # loaded as a whole by the factory; only there numba, and torch in graphs.py
-OURS = {"access", "audio", "pages", "settings", "speech_api", "shutdown", "conf_sample", *PACKAGES}
+OURS = {"access", "audio", "handshake", "pages", "settings", "speech_api", "shutdown", "conf_sample", *PACKAGES}
 ALLOWED = {  # a module that is listed imports nothing else of ours
     "access": set(),
     "audio": set(),

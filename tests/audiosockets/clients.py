@@ -38,6 +38,7 @@ class Running:
     def abandon(self) -> None:
         """As if its machine were switched off."""
         loop = self.runs._loop
+        assert loop is not None
         for task in asyncio.all_tasks(loop):
             loop.call_soon_threadsafe(task.cancel)
         self._thread.join(PATIENCE_S)

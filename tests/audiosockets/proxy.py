@@ -6,6 +6,7 @@ In a test: `with Proxy(port) as proxy: ... proxy.cut()`. As a process of its own
 
 import asyncio
 import contextlib
+import ssl
 import sys
 import threading
 from types import TracebackType
@@ -17,8 +18,11 @@ CHUNK_BYTES = 4096
 class Proxy:
     """Runs in a thread. Its settings may change at any time and hold for all connections, both ways."""
 
-    def __init__(self, target_port: int, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, target_port: int, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:  # fmt: skip
         self.port = port
+        self._tls = tls
         self.delay_s = 0.0
         self.bytes_per_s = float("inf")
         self.connections = 0  # so far
@@ -68,7 +72,7 @@ class Proxy:
     async def _serve(self) -> None:
         self._flowing.set()
         self._finished = asyncio.Event()
-        server = await asyncio.start_server(self._accept, self._host, self.port)
+        server = await asyncio.start_server(self._accept, self._host, self.port, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._finished.wait()
@@ -112,7 +116,7 @@ class Proxy:
                 await asyncio.sleep(max(0.0, due - loop.time()))
                 await self._flowing.wait()
                 if not data:
-                    return writer.write_eof()
+                    return writer.write_eof() if writer.can_write_eof() else writer.close()
                 writer.write(data)
                 await writer.drain()
                 await asyncio.sleep(len(data) / self.bytes_per_s)

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audiosockets.cli import find_processor, main
-from audiosockets.config import ConfigError
-from audiosockets.processors import BUNDLED
-from audiosockets.processors.level import Level
+from audiosockets.cli import main
 from tests.audiosockets.clients import TOKEN, eventually, recording
 from tests.audiosockets.conftest import RATE, ROOT, noise_of
 from tests.fake_engine import spoken
@@ -25,10 +22,14 @@ def test_record_and_run_as_two_processes(
     save = [*command, "run", "save", stream, "--server", url, "--token", TOKEN, "--from", "0"]
     with subprocess.Popen(record, cwd=ROOT, stderr=subprocess.PIPE, text=True) as recorder:
         assert recorder.stderr is not None
-        said = "".join(recorder.stderr.readline() for _ in range(3))
+        said = "".join(recorder.stderr.readline() for _ in range(4))
         subprocess.run([*save, "-o", f"folder={tmp_path}/out"], cwd=ROOT, check=True, timeout=60)
         assert recorder.wait(30) == 0
-    assert re.search(rf"recording {stream}: 16000 Hz", said) and "--token" in said
+    assert said.startswith(f"recording {stream}: 16000 Hz, 1 channel(s), s16le\n")
+    assert (
+        re.search(rf"page: +{url}/listen/{stream}#\S{{16}}", said)
+        and f"run level {stream} --server {url} --token " in said
+    )
     (path,) = (tmp_path / "out").glob("*.wav")
     assert path.read_bytes()[44:] == noise
 
@@ -107,14 +108,6 @@ def test_the_stream_may_be_named_anywhere(order: list[str], url: str, capsys: py
 def test_a_refusal_is_said_in_a_line(url: str, stream: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["listen", stream, "--server", url]) == 1
     assert "token" in capsys.readouterr().err
-
-
-def test_processors_are_found_by_name() -> None:
-    assert find_processor("level") is Level
-    for name in BUNDLED:
-        assert find_processor(name).__doc__
-    with pytest.raises(ConfigError):
-        find_processor("audiosockets.cli:main")
 
 
 def test_devices_lists_or_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,7 +77,7 @@ def sound_card(tmp_path: Path) -> Iterator[dict[str, str]]:
     command += ["--use-pid-file=no", "--log-target=null"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         eventually(lambda: server.exists() or process.poll() is not None)
-        yield {**environment, "PULSE_SERVER": f"unix:{server}"}
+        yield {**environment, "PULSE_SERVER": f"unix:{server}", "PULSE_PID": str(process.pid)}
         process.terminate()
 
 
@@ -105,6 +105,20 @@ def test_a_microphone_is_listed_and_recorded(sound_card: dict[str, str], url: st
     assert memory.streams[0].format.sample_rate == RATE
     assert np.abs(np.fft.rfft(heard)).argmax() == 1000
     assert np.abs(heard).max() == pytest.approx(8000, rel=0.05)
+
+
+def test_a_microphone_that_is_gone_ends_the_recorder_with_an_error(
+    sound_card: dict[str, str], url: str, stream: str
+) -> None:  # fmt: skip
+    record = audiosockets("record", stream, "--server", url, "--token", TOKEN)
+    with subprocess.Popen(record, cwd=ROOT, env=sound_card, stderr=subprocess.PIPE, text=True) as recorder:
+        running = Running(memory := Memory(url, stream, token=TOKEN, layers=("audio",)))
+        eventually(lambda: memory.blocks)
+        os.kill(int(sound_card["PULSE_PID"]), signal.SIGKILL)
+        _, said = recorder.communicate(timeout=60)
+        running.join()
+    assert recorder.returncode == 1
+    assert "was it pulled out?" in said
 
 
 def test_what_the_device_cannot_do_is_said(sound_card: dict[str, str]) -> None:

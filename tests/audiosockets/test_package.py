@@ -56,7 +56,7 @@ def test_the_wheel_works_on_its_own(tmp_path: Path) -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); import audiosockets.cli, audiosockets.paper\n"
         "from audiosockets.processors import BUNDLED\n"
-        "for name in BUNDLED: audiosockets.cli.find_processor(name)\n"
+        "for name in BUNDLED: audiosockets.commands.find_processor(name)\n"
         "assert audiosockets.__file__.startswith(sys.argv[1]), audiosockets.__file__\n"
         "print(sorted({'torch', 'fastapi', 'sounddevice', 'soundfile', 'matplotlib'} & set(sys.modules)))"
     )

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 
 import pytest
@@ -9,14 +10,19 @@ from tests.audiosockets.conftest import RATE, noise_of
 
 
 def test_it_may_be_iterated(url: str, stream: str) -> None:
-    async def hear() -> list[object]:
-        return [message async for message in Processor(url, stream, token=TOKEN, since="0")]
+    heard = list[object]()
 
-    with recording(url, stream) as (recorder, source):
+    async def hear() -> None:
+        async for message in Processor(url, stream, token=TOKEN, since="0"):
+            heard.append(message)
+
+    with recording(url, stream) as (_, source):
+        thread = threading.Thread(target=lambda: asyncio.run(hear()), daemon=True)
+        thread.start()
+        eventually(lambda: heard)
         source.say(noise_of(1.0))
-        eventually(lambda: recorder.position == RATE)
-        source.close()
-        first, block, last = asyncio.run(hear())
+    thread.join(30)
+    first, block, last = heard
     assert isinstance(first, Stream) and isinstance(block, Block)
     assert block.pcm == noise_of(1.0)
     assert isinstance(last, End) and last.reason == "ended"
@@ -129,6 +135,7 @@ def test_options_are_attributes() -> None:
         Mine("http://host", speed=4)
     with pytest.raises(ValueError, match="does not run"):
         Mine("http://host").publish(1, 0, 0)
+    Mine("http://host").stop()  # nothing to end
 
 
 def test_an_answer_of_none_is_no_message(url: str, stream: str) -> None:

@@ -69,11 +69,12 @@ def test_what_a_method_raises_in_a_process_is_raised_here(url: str, stream: str)
 
 
 def test_a_process_that_dies_costs_the_blocks_it_had(url: str, stream: str) -> None:
-    with recording(url, stream) as (_, source):
+    with recording(url, stream) as (recorder, source):
         running = Running(heavy := Heavy(url, stream, token=TOKEN))
         listening = Running(memory := Memory(url, stream, token=TOKEN, layers=("heavy",)))
         eventually(lambda: heavy.stream and memory.streams)
         source.say(DEADLY)
+        eventually(lambda: recorder.backlog.end and not recorder.backlog.unsent)  # a message of its own
         eventually(lambda: _tick(source) and memory.events)
     running.join()
     listening.join()

@@ -3,7 +3,9 @@
 import asyncio
 import http.client
 import json
+import logging
 import os
+import runpy
 import shutil
 import socket
 import ssl
@@ -13,12 +15,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from audio import SAMPLE_RATE
+from tests.hub_client import LISTEN, hub_socket, ramp, recording, sound
 from tests.live_server import finals, messages
 from tests.served import MODEL, ROOT, free_port, served
 from tests.speech import read_recording, transcribe
@@ -128,6 +132,42 @@ def test_dictation_over_wss_gives_the_same_text(deployment: Deployment, speech_f
     direct = asyncio.run(transcribe(f"ws://127.0.0.1:{deployment.direct}/ws", audio))
     secure = asyncio.run(transcribe(f"wss://127.0.0.1:{deployment.secure}/ws", audio, tls=deployment.tls))
     assert direct == secure != []
+
+
+def test_a_stream_over_wss_is_heard_to_the_sample(deployment: Deployment) -> None:
+    async def main() -> bytes:
+        secure: dict[str, Any] = {
+            "scheme": "wss",
+            "ssl": deployment.tls,
+            "origin": f"https://127.0.0.1:{deployment.secure}",
+        }
+        async with recording(deployment.secure, "talk", **secure) as (recorder, _):
+            async with hub_socket(deployment.secure, "talk/subscribe", LISTEN, **secure) as listener:
+                await listener.next()
+                await recorder.audio(0, ramp(0, 16_000))
+                await recorder.send("end")
+                await recorder.rest()
+                return sound(await listener.rest())
+
+    assert asyncio.run(main()) == ramp(0, 16_000)
+
+
+def test_a_second_worker_process_is_refused() -> None:
+    command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "--workers", "2"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert (
+        done.stderr.count("2 worker processes: live streams need exactly one") == 1 and "Traceback" not in done.stderr
+    )
+
+
+def test_a_worker_process_added_later_is_taken_back() -> None:
+    class Server:
+        num_workers = 2
+        log = logging.getLogger("gunicorn")
+
+    runpy.run_path(str(ROOT / "deploy" / "gunicorn.conf.py"))["nworkers_changed"](Server, 2, 1)
+    assert Server.num_workers == 1
 
 
 def test_sigterm_answers_what_was_said_then_closes_with_1012(deployment: Deployment, speech_fixtures: Path) -> None:

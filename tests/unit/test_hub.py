@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hub.keys import Right
 from hub.hub import Hub, Rules
+from hub.keys import Right
 from hub.stream import Stream
 from hub.wire import Record, Refusal
 from protocol.events import Access

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,11 +7,13 @@ import pytest
 from protocol import native
 from protocol.events import (
     Abort,
+    Access,
     Alternative,
     Audio,
     Configure,
     Phrase,
     ProtocolError,
+    Ready,
     Result,
     SpeechStart,
     Start,
@@ -106,3 +109,29 @@ def test_events_are_json_with_a_type() -> None:
         ],
     }
     assert json.loads(native.encode(SpeechStart(0, 5)))["type"] == "speech_start"
+
+
+def test_a_session_may_be_shared_under_a_name() -> None:
+    start = native.decode('{"type": "start", "stream": "town-hall_1.x", "access": {"open": true}}', "f32le")
+    assert isinstance(start, Start) and start.access == Access(open=True) and start.stream == "town-hall_1.x"
+    for wrong in (
+        '"stream": ".x"',
+        '"stream": "a/b"',
+        '"stream": "あ"',
+        '"access": []',
+        '"access": {"listen_token": "x"}',
+    ):
+        with pytest.raises(ProtocolError, match="stream|access"):
+            native.decode(f'{{"type": "start", {wrong}}}', "f32le")
+
+
+def test_tokens_stand_in_ready_only_when_there_are_any() -> None:
+    ready = Ready("id", "talk", "en", "m", 16_000, ())
+    assert "listen_token" not in json.loads(native.encode(ready))
+    assert json.loads(native.encode(replace(ready, listen_token="secret")))["listen_token"] == "secret"
+
+
+def test_audio_keeps_the_bytes_that_came() -> None:
+    pcm = np.array([0.5, -2.0], "<f4").tobytes()
+    event = native.decode(pcm, "f32le")
+    assert isinstance(event, Audio) and event.pcm == pcm and list(event.samples) == [0.5, -1.0]

@@ -34,6 +34,12 @@ def test_the_environment_stands_over_conf(tmp_path: Path) -> None:
         ({"SPEECH_MODELS": "{}"}, "MODELS is {}; it must be a mapping"),
         ({"SPEECH_DEFAULT_LANG": "fr"}, "DEFAULT_LANG is 'fr'; it must be one of en"),
         ({"SPEECH_ALLOWED_ORIGINS": "a.example"}, "ALLOWED_ORIGINS is 'a.example'; it must be origins such as"),
+        ({"SPEECH_STREAMS_OPEN": "1"}, "STREAMS_OPEN is 1; it must be of type bool"),
+        ({"SPEECH_STREAM_HISTORY_S": "-1"}, "STREAM_HISTORY_S is -1; it must be a number from 0 to 3600"),
+        ({"SPEECH_STREAM_SPEED": "0.5"}, "STREAM_SPEED is 0.5; it must be a number from 1 to 1000"),
+        ({"SPEECH_MAX_SUBSCRIBERS": "0"}, "MAX_SUBSCRIBERS is 0; it must be a number from 1 to 100000"),
+        ({"SPEECH_ALLOWED_ORIGINS": "https://a.example b.example"}, "it must be origins such as"),
+        ({"SPEECH_ALLOWED_ORIGINS": "https://a.example/page"}, "it must be origins such as"),
         ({"SPEECH_PROT": "80"}, "unknown setting PROT"),
     ],
 )

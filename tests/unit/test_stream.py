@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.keys import Keys
 from hub.history import Gap, Item, Reader
+from hub.keys import Keys
 from hub.stream import MAX_LAYERS, MIN_RING_S, Depth, Stream, cut, describe
 from hub.wire import Event, Format, Refusal, payload_of
 from tests.hub_client import parse, ramp

@@ -114,7 +114,7 @@ export class Session {
       if (this.#state.phase !== "ending") await this.#showDevices();
     } catch (error) {
       const code = error instanceof CaptureFault ? error.code : "audio-capture";
-      if (code === "network") return this.#fail(code, "the audio worklet cannot be loaded");
+      if (this.#state.phase !== "preparing") return this.#fail(code, "the microphone cannot be read");
       this.#act({ kind: code === "not-allowed" ? "refused" : "unavailable" });
     }
   }

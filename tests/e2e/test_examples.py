@@ -99,7 +99,8 @@ def test_a_page_that_may_not_load_the_worklet_from_there_gets_it_as_a_blob(brows
           window.asked = [];
           AudioWorklet.prototype.addModule = function (url) {
             window.asked.push(new URL(url).protocol);
-            return `${url}`.startsWith("blob:") ? add.call(this, url) : Promise.reject(new DOMException("", "AbortError"));
+            const allowed = `${url}`.startsWith("blob:");
+            return allowed ? add.call(this, url) : Promise.reject(new DOMException("", "AbortError"));
           };""")
         with developer(f"http://127.0.0.1:{server.port}") as site:
             page.goto(f"http://127.0.0.1:{site.server_port}/dictation.html")

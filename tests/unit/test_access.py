@@ -11,8 +11,8 @@ def refused(access: Access, *subprotocols: str, **headers: str) -> int | None:
 
 
 @pytest.mark.parametrize("origin, close", [
-    ("https://speech.example:8443", None), ("http://SPEECH.example:8443", None), ("https://a.example", None), ("", None),
-    ("https://speech.example", WRONG_ORIGIN), ("https://b.example", WRONG_ORIGIN), ("null", WRONG_ORIGIN),
+    ("https://speech.example:8443", None), ("http://SPEECH.example:8443", None), ("https://a.example", None),
+    ("", None), ("https://speech.example", WRONG_ORIGIN), ("https://b.example", WRONG_ORIGIN), ("null", WRONG_ORIGIN),
     ("https://a.example.evil", WRONG_ORIGIN), ("https://[", WRONG_ORIGIN),
     ("https://evil/speech.example:8443", WRONG_ORIGIN),
 ])  # fmt: skip

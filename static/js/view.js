@@ -143,7 +143,7 @@ export class View {
     const unsure = best.confidence < UNSURE;
     about.replaceChildren(make("span", `${this.text(unsure ? "unsure" : "confidence")} ${percent}`, unsure ? "unsure" : ""));
     if (line.choices.length < 2) return;
-    const list = document.createElement("ol");
+    const list = document.createElement("div");
     line.choices.forEach((choice, i) => {
       const button = make("button", choice.text);
       button.type = "button";
@@ -155,9 +155,7 @@ export class View {
         about.querySelector("details")?.setAttribute("open", "");
         about.querySelectorAll("button")[i]?.focus();
       });
-      const entry = document.createElement("li");
-      entry.append(button);
-      list.append(entry);
+      list.append(button);
     });
     const more = document.createElement("details");
     more.append(make("summary", this.text("alternatives")), list);

@@ -91,6 +91,24 @@ def test_a_page_that_the_server_does_not_know(browse: Browse) -> None:
         assert told == ["not_allowed", 4403]
 
 
+def test_a_page_that_may_not_load_the_worklet_from_there_gets_it_as_a_blob(browse: Browse) -> None:
+    """A fetch is let through where a worklet of another origin is not."""
+    with live_server(allowed_origins="*") as server, browse(SPEECH) as page:
+        page.add_init_script("""
+          const add = AudioWorklet.prototype.addModule;
+          window.asked = [];
+          AudioWorklet.prototype.addModule = function (url) {
+            window.asked.push(new URL(url).protocol);
+            const allowed = `${url}`.startsWith("blob:");
+            return allowed ? add.call(this, url) : Promise.reject(new DOMException("", "AbortError"));
+          };""")
+        with developer(f"http://127.0.0.1:{server.port}") as site:
+            page.goto(f"http://127.0.0.1:{site.server_port}/dictation.html")
+            page.get_by_role("button", name="Start").click()
+            expect(page.locator("#final")).to_contain_text("w20")
+        assert page.evaluate("asked") == ["http:", "blob:"]
+
+
 @pytest.mark.skipif(not (EXAMPLES / "react" / "modules").exists(), reason="needs npm run build in examples/react")
 def test_the_react_page(browse: Browse) -> None:
     with live_server(allowed_origins="*", models={"en": "fake-en", "ja": "fake-ja"}) as server, browse(SPEECH) as page:

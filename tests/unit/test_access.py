@@ -12,9 +12,9 @@ def refused(access: Access, *subprotocols: str, **headers: str) -> int | None:
 
 @pytest.mark.parametrize("origin, close", [
     ("https://speech.example:8443", None), ("http://SPEECH.example:8443", None), ("https://a.example", None),
-    ("https://speech.example", WRONG_ORIGIN), ("https://b.example", WRONG_ORIGIN), ("null", WRONG_ORIGIN),
+    ("", None), ("https://speech.example", WRONG_ORIGIN), ("https://b.example", WRONG_ORIGIN), ("null", WRONG_ORIGIN),
     ("https://a.example.evil", WRONG_ORIGIN), ("https://[", WRONG_ORIGIN),
-    ("https://evil/speech.example:8443", WRONG_ORIGIN), ("", None),
+    ("https://evil/speech.example:8443", WRONG_ORIGIN),
 ])  # fmt: skip
 def test_pages_of_other_origins(origin: str, close: int | None) -> None:
     assert refused(Access(frozenset(["https://a.example"])), origin=origin) == close

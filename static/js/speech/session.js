@@ -19,8 +19,6 @@ import { Results, wordOf } from "./results.js";
  * @property {import("./protocol.js").Phrase[]} phrases
  */
 
-const NO_SPEECH_AT_ALL = 0;
-
 export class Session {
   #state;
   #config;
@@ -33,7 +31,9 @@ export class Session {
   #link = null;
   #sound = new SoundDetector();
   #unheard = 0; // samples since the session began, while there was no speech
-  #message = "";
+  #message = ""; // what the server says about the error
+  /** @type {string[] | null} */
+  #features = null; // of the server, once it is known
   #url;
 
   /**
@@ -63,7 +63,12 @@ export class Session {
 
   /** @param {import("./protocol.js").Phrase[]} phrases */
   configure(phrases) {
-    this.#link?.configure(phrases);
+    if (phrases.length && this.#features && !this.#features.includes("phrases")) this.#refusePhrases();
+    else this.#link?.configure(phrases);
+  }
+
+  #refusePhrases() {
+    this.#act({ kind: "problem", error: "phrases-not-supported" });
   }
 
   /** @returns {Capture | null} null: the page is not secure, there is no microphone for it */
@@ -111,10 +116,10 @@ export class Session {
   async #openCapture() {
     try {
       await this.#capture?.open(this.#options, this.#track, () => this.#act({ kind: "permitted" }));
-      if (this.#state.phase !== "ending") await this.#showDevices();
+      if (this.#state.phase !== "ending") void this.#showDevices();
     } catch (error) {
       const code = error instanceof CaptureFault ? error.code : "audio-capture";
-      if (code === "network") return this.#fail(code, "the audio worklet cannot be loaded");
+      if (this.#state.phase !== "preparing") return this.#fail(code, "the microphone cannot be read");
       this.#act({ kind: code === "not-allowed" ? "refused" : "unavailable" });
     }
   }
@@ -147,7 +152,7 @@ export class Session {
     if (change) this.#act({ kind: change });
     if (this.#link?.isOpen) this.#unheard += samples.length;
     const limit = this.#options.noSpeechTimeoutMs;
-    if (limit !== NO_SPEECH_AT_ALL && this.#unheard * 1000 >= limit * rate) this.#act({ kind: "silent" });
+    if (limit && this.#unheard * 1000 >= limit * rate) this.#act({ kind: "silent" });
   }
 
   /** @param {import("./protocol.js").ServerMessage} message */
@@ -171,9 +176,10 @@ export class Session {
   /** @param {import("./protocol.js").Ready} ready */
   #greeted({ separator, features }) {
     this.#results.separator = separator;
+    this.#features = features;
     if (!this.#config.phrases.length) return;
     if (features.includes("phrases")) void this.#openCapture();
-    else this.#act({ kind: "problem", error: "phrases-not-supported" });
+    else this.#refusePhrases();
   }
 
   #showProgress() {

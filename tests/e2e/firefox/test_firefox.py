@@ -81,6 +81,6 @@ async def dictate(program: str, url: str, recording: Path, environment: dict[str
         await page.eventually("document.querySelectorAll('#finals li').length > 0")
         await page.eventually("!document.getElementById('start').disabled && !document.getElementById('start').hidden")
         texts = await page.evaluate(
-            "[...document.querySelectorAll('#finals li span')].map((line) => line.textContent).join('|')"
+            "[...document.querySelectorAll('#finals .words')].map((line) => line.textContent).join('|')"
         )
         return str(texts).split("|")

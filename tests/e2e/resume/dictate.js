@@ -32,8 +32,8 @@ async ({ audio, runs }) => {
     r.start(destination.stream.getAudioTracks()[0]);
     await Promise.race([log.until("audiostart"), log.ended]);
     source.start(context.currentTime + 0.2);
-    void open.then(() => setTimeout(() => strike(run), afterMs)); // a server that was never met is no server
-    await Promise.race([played, log.ended]);
+    const struck = Promise.all([open, sleep(afterMs)]).then(() => strike(run)); // a server never met is no server
+    await Promise.race([Promise.all([played, struck]), log.ended]);
     await sleep(200);
     r.stop();
     await log.ended;

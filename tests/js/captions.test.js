@@ -33,6 +33,14 @@ test("what comes again after a lost connection is shown once", () => {
   assert.equal(next.interim, "");
 });
 
+test("keywords that come again after a lost connection are counted once", () => {
+  const word = (/** @type {number} */ end) => ({ type: "event", layer: "keyword", start: 0, end, data: { phrase: "go" } });
+  const state = hear(result(0, "go go"), word(16_000), word(16_000), result(1, "go"), word(32_000));
+  const again = [word(16_000), word(16_000), word(32_000), word(48_000)];
+  const next = again.reduce(receive, receive(closed(state, 1006), SUBSCRIBED));
+  assert.deepEqual([...next.keywords], [["go", 4]]);
+});
+
 test("segments of another session are other lines", () => {
   const state = hear(result(0, "one"), result(0, "two", { session: "t", start: 80_000 }));
   assert.deepEqual(state.lines.map(({ text, start }) => [text, start]), [["one", 0], ["two", 5]]);

@@ -4,8 +4,9 @@
  * @typedef {{key: string, start: number, text: string}} Line a final, or a hole where `text` is empty; start in seconds
  * @typedef {{phase: "connecting" | "live" | "away" | "ended" | "waiting" | "refused", problem: string | null,
  *   lang: string, lines: readonly Line[], interim: string, level: number | null,
- *   keywords: ReadonlyMap<string, number>, rate: number, from: number | null}} State
- *   `from` is the position to go on from after a lost connection
+ *   keywords: ReadonlyMap<string, number>, rate: number, from: number | null, spotted: number, counted: number}} State
+ *   `from` is the position to go on from after a lost connection, `spotted` the end of the newest keyword;
+ *   keywords up to `counted` come again and are counted already
  * @typedef {{type: string, [field: string]: any}} Message
  */
 
@@ -22,6 +23,8 @@ export const EMPTY = {
   keywords: new Map(),
   rate: 16_000,
   from: null,
+  spotted: 0,
+  counted: 0,
 };
 
 /** Close codes after which another attempt is of no use without another link. */
@@ -70,14 +73,15 @@ function subscribed(state, message) {
   const same = state.from !== null && message.position >= state.from && message.sample_rate === state.rate;
   const from = same ? state.from : message.from;
   const phase = message.recorder === "live" ? "live" : "away";
-  return { ...state, phase, problem: null, lang: message.lang, rate: message.sample_rate, from };
+  const counted = same ? state.spotted : 0;
+  return { ...state, phase, problem: null, lang: message.lang, rate: message.sample_rate, from, spotted: counted, counted };
 }
 
 /** @param {State} state @param {Message} message @returns {State} */
 function found(state, message) {
   const data = message.data ?? {};
   if (message.layer === "level") return { ...state, level: Number.isFinite(data.rms_db) ? data.rms_db : state.level };
-  if (message.layer === "keyword") return spotted(state, data);
+  if (message.layer === "keyword") return spotted(state, data, message.end);
   if (data.type === "gap") return hole(state, message);
   if (data.type !== "result") return state;
   const text = String(data.alternatives?.[0]?.transcript ?? "");
@@ -85,12 +89,12 @@ function found(state, message) {
   return { ...written(state, message, text), interim: "" };
 }
 
-/** @param {State} state @param {any} data @returns {State} */
-function spotted(state, data) {
-  if (typeof data.phrase !== "string" || !data.phrase) return state;
+/** @param {State} state @param {any} data @param {number} end @returns {State} */
+function spotted(state, data, end) {
+  if (typeof data.phrase !== "string" || !data.phrase || (state.counted && end <= state.counted)) return state;
   const keywords = new Map(state.keywords);
   keywords.set(data.phrase, (keywords.get(data.phrase) ?? 0) + 1);
-  return { ...state, keywords };
+  return { ...state, keywords, spotted: Math.max(state.spotted, end) };
 }
 
 /** @param {State} state @param {Message} message @returns {State} */

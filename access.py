@@ -56,13 +56,12 @@ def valid_origin(text: str) -> bool:
 
 
 def _token(headers: Mapping[str, str], subprotocols: Sequence[str]) -> bytes:
-    scheme, _, value = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip().encode()
+    """The subprotocol comes first: a recorder's header may hold the token of its stream."""
     for protocol in subprotocols:
         if protocol.startswith(TOKEN_PROTOCOL):
             return _from_base64url(protocol.removeprefix(TOKEN_PROTOCOL))
-    return b""
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip().encode() if scheme.lower() == "bearer" else b""
 
 
 def _from_base64url(text: str) -> bytes:

@@ -1,5 +1,6 @@
 """Where the server is and what to send it: from arguments, or from a TOML or JSON file."""
 
+import base64
 import json
 import os
 import ssl
@@ -11,6 +12,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 from audiosockets.audio import BLOCK_MS, Encoding
+from audiosockets.wire import SUBPROTOCOL
 
 TOKEN_VARIABLE = "AUDIOSOCKETS_TOKEN"
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
@@ -33,6 +35,7 @@ class Config:
     stream: str = "live"
     name: str = ""  # of this program, for the server's log
     token: str = ""  # what this program may do; of a recorder: its record token
+    server_token: str = ""  # a recorder's, where the server has an ACCESS_TOKEN
     # A recorder's own
     record_token: str = ""
     publish_token: str = ""
@@ -105,6 +108,12 @@ class Config:
         if not self.url("/").startswith("wss:"):
             return None
         return ssl.create_default_context(cafile=self.ca_file or None)
+
+    @property
+    def subprotocols(self) -> list[str]:
+        """The protocol; and the server's token, because the header holds the stream's."""
+        token = base64.urlsafe_b64encode(self.server_token.encode()).decode().rstrip("=")
+        return [SUBPROTOCOL, f"token.{token}"] if token else [SUBPROTOCOL]
 
     @property
     def headers(self) -> dict[str, str]:

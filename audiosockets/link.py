@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 
 from audiosockets.audio import Format
 from audiosockets.config import Config
-from audiosockets.wire import MAX_MESSAGE_BYTES, SUBPROTOCOL, Message, Refusal, decode
+from audiosockets.wire import MAX_MESSAGE_BYTES, Message, Refusal, decode
 
 log = logging.getLogger("audiosockets")
 OPEN_TIMEOUT_S = 10.0
@@ -95,8 +95,9 @@ async def link(config: Config, action: str, **query: str) -> AsyncIterator[Link]
     """An open socket to /streams/{stream}/{action}."""
     url = config.stream_url(action) + (f"?{urlencode(query, safe=',*')}" if query else "")
     agent = f"audiosockets ({config.name})" if config.name else "audiosockets"
+    offered = [Subprotocol(each) for each in config.subprotocols]
     async with connect(
-        url, subprotocols=[Subprotocol(SUBPROTOCOL)], additional_headers=config.headers, ssl=config.ssl_context(),
+        url, subprotocols=offered, additional_headers=config.headers, ssl=config.ssl_context(),
         user_agent_header=agent, compression=None, max_size=2 * MAX_MESSAGE_BYTES,
         open_timeout=OPEN_TIMEOUT_S, close_timeout=1, ping_interval=None,
     ) as socket:  # fmt: skip

@@ -23,6 +23,11 @@ def test_addresses(config: Config, expected: str) -> None:
     assert config.stream_url("record") == expected
 
 
+def test_the_token_of_a_closed_server_is_a_subprotocol() -> None:
+    assert Config().subprotocols == ["audiosockets.v1"]
+    assert Config(server_token="secret").subprotocols == ["audiosockets.v1", "token.c2VjcmV0"]
+
+
 def test_a_toml_file(tmp_path: Path) -> None:
     path = tmp_path / "kitchen.toml"
     path.write_text('host = "10.0.0.2"\nport = 8443\ntls = true\nstream = "kitchen"\ntoken = "t"\nbuffer_s = 60\n')

@@ -30,6 +30,7 @@ def test_the_token_comes_in_a_header_or_a_subprotocol() -> None:
     coded = base64.urlsafe_b64encode("pä?ss".encode()).decode().rstrip("=")
     assert refused(access, "speech.v1", f"token.{coded}") is None
     assert refused(Access(token="secret"), authorization="Bearer secret") is None
+    assert refused(Access(token="secret"), "token.c2VjcmV0", authorization="Bearer of a stream") is None
     for wrong in ((), ("speech.v1",), ("token.",), ("token.!",), ("token." + coded[:-2],)):
         assert refused(access, *wrong) == NO_TOKEN
     assert refused(Access(token="secret"), authorization="Basic secret") == NO_TOKEN

@@ -60,6 +60,8 @@ class Config:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ConfigError(f"{name} is {value}; it must be from {low} to {high}")
+        if self.ca_file and not Path(self.ca_file).is_file():
+            raise ConfigError(f"ca_file is {self.ca_file!r}; there is no such file")
         self.url("/")  # raises now rather than later
 
     @classmethod

@@ -1,9 +1,10 @@
 """A subscription: what a stream carries, in order, over as many connections as it takes; and the way back into it."""
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
@@ -38,10 +39,10 @@ class Subscription:
         self._publishes, self._again, self._missing_s = publishes, again, missing_s
         self._missing_since: float | None = None
         self._next: int | None = None  # the position to go on from
-        self._outbox = deque[tuple[int, str | bytes]](
-            maxlen=MAX_OUTBOX
-        )  # with the position it needs the stream to have
-        self._heard = dict[object, None]()  # the newest events, to know them when they are sent again
+        self._known = 0  # where an earlier connection was when it was lost
+        self._heard = deque[object](maxlen=MAX_HEARD)  # the newest events
+        self._replayed = Counter[object]()  # those of earlier connections, that may come again
+        self._outbox = deque[tuple[int, str | bytes]](maxlen=MAX_OUTBOX)  # with the position that they end at
         self._news = asyncio.Event()  # the outbox has something
         self._pauses = Pauses(f"subscriber of {config.stream}")
 
@@ -56,8 +57,11 @@ class Subscription:
         ended = False
         while not ended or self._again:
             try:
-                async with link(self.config, "subscribe", **self._query()) as opened:
-                    async for message in self._messages(opened):
+                async with (
+                    link(self.config, "subscribe", **self._query()) as opened,
+                    contextlib.aclosing(self._messages(opened)) as messages,
+                ):
+                    async for message in messages:
                         yield message
                         ended = isinstance(message, End)
             except LOSSES as error:
@@ -68,6 +72,7 @@ class Subscription:
             if ended:
                 self._next = self.stream = None
                 self._heard.clear()
+                self._known = 0
 
     async def _messages(self, opened: Link) -> AsyncGenerator[Message]:
         """Of one connection."""
@@ -101,6 +106,7 @@ class Subscription:
         self._pauses.reset()
         self._missing_since = None
         self.stream = stream
+        self._known, self._replayed = self._next or 0, Counter(self._heard)
         if self._next is None and "audio" not in self._layers:
             self._next = stream.start
         # A server that was restarted may have less than we know of, and would refuse what lies beyond.
@@ -121,9 +127,9 @@ class Subscription:
             return self._new_event(message)
         if not isinstance(message, Block | Gap):
             return message
-        known = self._next or 0
         if isinstance(message, Gap) and message.layer != "audio":
-            return replace(message, start=max(message.start, known)) if message.end > known else None
+            return self._new_gap(message)
+        known = self._next or 0
         if message.end <= known:
             return None
         self._next = message.end
@@ -133,13 +139,18 @@ class Subscription:
             return replace(message, start=known)
         return replace(message, start=known, pcm=message.pcm[(known - message.start) * message.format.frame_bytes :])
 
+    def _new_gap(self, gap: Gap) -> Gap | None:
+        """After a lost link more is asked for again than the server may hold; what was heard then is not missing."""
+        if gap.reason != "history":
+            return gap
+        return replace(gap, start=max(gap.start, self._known)) if gap.end > self._known else None
+
     def _new_event(self, event: Event) -> Event | None:
         key = (event.layer, event.start, event.end, repr(event.data), event.payload)
-        if key in self._heard:
+        if self._replayed[key] > 0:
+            self._replayed[key] -= 1
             return None
-        self._heard[key] = None
-        if len(self._heard) > MAX_HEARD:
-            del self._heard[next(iter(self._heard))]
+        self._heard.append(key)
         if "audio" not in self._layers:
             self._next = max(self._next or 0, event.end)
         return event

@@ -29,7 +29,7 @@ from audiosockets.config import Config
 from benchmarks import threaded_server
 
 LONG_S = 10.0  # that one processor sleeps over each block
-KILLED_AFTER_S = 5.0
+KILLED_AFTER_S = 22.0  # while audio flows
 BLOCK_MS = 80  # in the recordings of `record_many`
 HARDWARE_BLOCKS = 8  # that the simulated sound card holds; one more is lost
 

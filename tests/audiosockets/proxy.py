@@ -82,6 +82,9 @@ class Proxy:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        self._abort()
+        await server.wait_closed()
+        await asyncio.sleep(0)  # for the transports to close
 
     def _stop(self) -> None:
         self._finished.set()

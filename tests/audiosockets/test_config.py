@@ -54,6 +54,7 @@ def test_a_file_of_the_papers_programs(tmp_path: Path) -> None:
         ('{"tls": 1}', "tls is 1; it must be bool"),
         ('{"server": "ftp://x"}', "server is 'ftp://x'"),
         ('{"server": "http://"}', "server is"),
+        ('{"ca_file": "nowhere.pem"}', "ca_file is 'nowhere.pem'"),
         ("[1]", "must hold keys and values"),
         ("{", "cannot be read"),
     ],

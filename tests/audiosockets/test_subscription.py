@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 
 from audiosockets import Block, Event, Gap, Refused
@@ -68,16 +70,32 @@ def test_results_of_the_time_without_a_link_come_afterwards_and_once(url: str, s
     assert memory.pcm == undisturbed.pcm
 
 
-def test_what_was_forgotten_meanwhile_is_a_gap() -> None:
+def test_gaps_in_audio_are_told_once() -> None:
     subscription = Subscription(Config(), ("audio", "level"))
     assert subscription._news_in(Gap("audio", 0, 10, "history")) == Gap("audio", 0, 10, "history")
     assert subscription._news_in(Gap("audio", 5, 10, "history")) is None
     assert subscription._news_in(Gap("audio", 5, 20, "history")) == Gap("audio", 10, 20, "history")
-    assert subscription._news_in(Gap("level", 5, 20, "history")) is None
-    assert subscription._news_in(Gap("level", 5, 30, "history")) == Gap("level", 20, 30, "history")
-    event = Event("level", 1, 2, {"a": 1})
-    assert subscription._news_in(event) is event
-    assert subscription._news_in(Event("level", 1, 2, {"a": 1})) is None
+
+
+def test_gaps_in_other_layers_are_always_told() -> None:
+    """They end before the audio that was already heard; only what an earlier connection heard is not missing."""
+    subscription = Subscription(Config(), ("audio", "level"))
+    subscription._next = 1000
+    slow, history = Gap("level", 5, 20, "slow", 3), Gap("level", 5, 20, "history")
+    assert [subscription._news_in(gap) for gap in (slow, history)] == [slow, history]
+    subscription._known = 10
+    assert subscription._news_in(slow) == slow
+    assert subscription._news_in(history) == Gap("level", 10, 20, "history")
+    subscription._known = 20
+    assert subscription._news_in(history) is None
+
+
+def test_two_events_that_are_alike_are_two() -> None:
+    subscription = Subscription(Config(), ("keyword",))
+    twice = [Event("keyword", 1, 2, {"phrase": "help"}) for _ in range(2)]
+    assert [subscription._news_in(event) for event in twice] == twice
+    subscription._replayed = Counter(subscription._heard)  # a new connection
+    assert [subscription._news_in(event) for event in (*twice, twice[0])] == [None, None, twice[0]]
 
 
 def test_published_events_reach_everybody_also_across_a_lost_link(url: str, stream: str, proxy: Proxy) -> None:

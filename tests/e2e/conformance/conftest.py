@@ -2,14 +2,13 @@
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from audio import SAMPLE_RATE, Samples
 from tests.e2e.conformance.scripted import HERE, ScriptedServer, scripted_server
@@ -81,27 +80,41 @@ def server() -> Iterator[ScriptedServer]:
         assert running.faults == []
 
 
-OpenPage = Callable[..., contextlib.AbstractContextManager[Page]]
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context() as shared:
+        shared.add_init_script(path=HERE / "spy.js")
+        yield shared
 
 
 @contextlib.contextmanager
-def opened(browser: Browser, url: str, *, complain: bool = True, **context: Any) -> Iterator[Page]:
-    """The test page in a context of its own; what the browser complains about (CSP, errors) fails the test."""
+def new_page(context: BrowserContext, url: str, *, complain: bool = True) -> Iterator[Page]:
+    """The test page; what the browser complains about (CSP, errors) fails the test."""
     complaints: list[str] = []
-    with browser.new_context(**context) as own:
-        own.add_init_script(path=HERE / "spy.js")
-        page = own.new_page()
-        page.set_default_timeout(30_000)
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(url)
-        page.wait_for_selector("html[data-ready]", state="attached")
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(url)
+    page.wait_for_selector("html[data-ready]", state="attached")
+    try:
         yield page
+    finally:
+        page.close()
     assert complaints == [] or not complain
 
 
+@contextlib.contextmanager
+def opened(browser: Browser, url: str, *, complain: bool = True) -> Iterator[Page]:
+    """The test page in a context of its own, with permissions of its own."""
+    with browser.new_context() as own:
+        own.add_init_script(path=HERE / "spy.js")
+        with new_page(own, url, complain=complain) as page:
+            yield page
+
+
 @pytest.fixture
-def page(browser: Browser, server: ScriptedServer) -> Iterator[Page]:
-    with opened(browser, server.url) as page:
+def page(context: BrowserContext, server: ScriptedServer) -> Iterator[Page]:
+    with new_page(context, server.url) as page:
         yield page
         server.release()

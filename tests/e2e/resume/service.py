@@ -79,9 +79,14 @@ class Service:
     def wait(self) -> None:
         wait_until_ready(self.process, self.port)
 
-    def restart(self) -> None:
+    def crash(self) -> None:
         self.process.kill()
         self.process.wait()
+        self.start()
+
+    def restart(self) -> None:
+        """As an administrator does: with SIGTERM."""
+        self.stop()
         self.start()
 
     def kill_worker(self) -> None:

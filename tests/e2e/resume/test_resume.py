@@ -109,18 +109,27 @@ def finals(told: dict[str, Any]) -> list[Final]:
 
 @pytest.fixture(scope="module")
 def runs() -> Iterator[list[Run]]:
-    """Each kill of a process has a service of its own; broken connections share one."""
+    """A server that is killed or restarted strikes all of its runs; a worker may not strike one utterance twice."""
     with contextlib.ExitStack() as stack:
-        services = [Service() for _ in range(1 + sum(kind_of(seed) not in OF_A_CONNECTION for seed in SEEDS))]
-        for service in services:
+        services: dict[str, Service] = {}
+        for seed in SEEDS:
+            if (name := name_of_service(seed)) not in services:
+                services[name] = Service()
+        for service in services.values():
             stack.callback(service.stop)
             service.wait()
-        own = iter(services[1:])
-        chosen = [services[0] if kind_of(seed) in OF_A_CONNECTION else next(own) for seed in SEEDS]
+        chosen = [services[name_of_service(seed)] for seed in SEEDS]
         yield [
             Run(seed, stack.enter_context(proxy_to(service.port)), service)
             for seed, service in zip(SEEDS, chosen, strict=True)
         ]
+
+
+def name_of_service(seed: int) -> str:
+    kind = kind_of(seed)
+    if kind in OF_A_CONNECTION:
+        return "steady"
+    return f"{kind} {seed}" if kind == "worker killed" else kind
 
 
 def dictated(runs: list[Run], audio: Samples) -> list[dict[str, Any]]:

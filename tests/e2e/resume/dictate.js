@@ -19,20 +19,25 @@ async ({ audio, runs }) => {
   const samples = new Float32Array(Uint8Array.from(atob(audio), (letter) => letter.charCodeAt(0)).buffer);
   const buffer = new AudioBuffer({ length: samples.length, sampleRate: 16_000 });
   buffer.copyToChannel(samples, 0);
+  const waiting = new Set(runs.keys()); // a server that was never met is no server: nothing is struck before
+  let allOpen;
+  const open = new Promise((resolve) => (allOpen = resolve));
   const one = async ({ url, afterMs, options = {} }, run) => {
     const destination = new MediaStreamAudioDestinationNode(context, { channelCount: 1 });
     const source = new AudioBufferSourceNode(context, { buffer });
     source.connect(destination);
     const r = make(url, { continuous: true, interimResults: true }, options), log = watch(r), finals = [], states = [];
     r.addEventListener("x-result", ({ detail }) => detail.isFinal && finals.push(detail));
-    const open = new Promise((resolve) => {
-      r.addEventListener("x-connection", ({ detail }) => states.push(detail) && detail.state === "open" && resolve());
+    r.addEventListener("x-connection", ({ detail }) => {
+      states.push(detail);
+      if (detail.state === "open") waiting.delete(run);
+      if (!waiting.size) allOpen();
     });
     const played = new Promise((resolve) => (source.onended = resolve));
     r.start(destination.stream.getAudioTracks()[0]);
     await Promise.race([log.until("audiostart"), log.ended]);
     source.start(context.currentTime + 0.2);
-    const struck = Promise.all([open, sleep(afterMs)]).then(() => strike(run)); // a server never met is no server
+    const struck = Promise.all([open, sleep(afterMs)]).then(() => strike(run));
     await Promise.race([Promise.all([played, struck]), log.ended]);
     await sleep(200);
     r.stop();

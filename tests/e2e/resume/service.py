@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +32,17 @@ def said(numbers: Sequence[int], seconds: float = 0.25) -> Samples:
 
 
 def heard(audio: Samples) -> list[Word]:
+    """A word that a stumbling browser interrupts is one word all the same."""
     numbers = np.rint((audio - FLOOR) / STEP).astype(int)
     numbers[np.abs(audio - (FLOOR + STEP * numbers)) > STEP / 4] = -1
-    words, at = [], 0
+    words: list[Word] = []
+    at = 0
     for number, run in itertools.groupby(numbers):
-        length = len(list(run))
-        if number >= 0 and length >= SHORTEST:
-            words.append(Word(f"w{number}", at, at + length, 0.9))
+        length, text = len(list(run)), f"w{number}"
+        if words and words[-1].text == text:
+            words[-1] = replace(words[-1], end=at + length)
+        elif number >= 0 and length >= SHORTEST:
+            words.append(Word(text, at, at + length, 0.9))
         at += length
     return words
 
@@ -79,9 +84,14 @@ class Service:
     def wait(self) -> None:
         wait_until_ready(self.process, self.port)
 
-    def restart(self) -> None:
+    def crash(self) -> None:
         self.process.kill()
         self.process.wait()
+        self.start()
+
+    def restart(self) -> None:
+        """As an administrator does: with SIGTERM."""
+        self.stop()
         self.start()
 
     def kill_worker(self) -> None:

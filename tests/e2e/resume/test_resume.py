@@ -28,7 +28,8 @@ from tests.served import MODEL
 from tests.speech import RECORDING, read_recording
 
 RECORDINGS = (RECORDING, RECORDING, RECORDING)
-KINDS = ("connection cut", "connection half-open", "server killed", "worker killed")
+KINDS = ("connection cut", "connection half-open", "server killed", "worker killed", "server restarted")
+OF_A_CONNECTION = KINDS[:2]  # the others strike a process
 FIRST = int(os.environ.get("RESUME_FIRST_SEED", "0"))  # for a hunt
 SEEDS = range(FIRST, FIRST + 20)
 UTTERANCES = [range(n, n + 3) for n in range(0, 15, 3)]
@@ -40,6 +41,10 @@ Pcm = NDArray[np.int16]
 Final = tuple[int, int, str]  # start and end in ms, text
 
 
+def kind_of(seed: int) -> str:
+    return KINDS[seed % len(KINDS)]
+
+
 @dataclass
 class Run:
     seed: int
@@ -48,7 +53,7 @@ class Run:
 
     @property
     def kind(self) -> str:
-        return KINDS[self.seed % len(KINDS)]
+        return kind_of(self.seed)
 
     @property
     def after_ms(self) -> float:
@@ -62,7 +67,8 @@ class Run:
         act: Callable[[], None] = {
             "connection cut": self.proxy.cut,
             "connection half-open": self.proxy.freeze,
-            "server killed": self.service.restart,
+            "server killed": self.service.crash,
+            "server restarted": self.service.restart,
             "worker killed": self.service.kill_worker,
         }[self.kind]
         act()
@@ -103,18 +109,27 @@ def finals(told: dict[str, Any]) -> list[Final]:
 
 @pytest.fixture(scope="module")
 def runs() -> Iterator[list[Run]]:
-    """Each kill of a process has a service of its own; broken connections share one."""
+    """A server that is killed or restarted strikes all of its runs; a worker may not strike one utterance twice."""
     with contextlib.ExitStack() as stack:
-        services = [Service() for _ in range(1 + sum(seed % 4 >= 2 for seed in SEEDS))]
-        for service in services:
+        services: dict[str, Service] = {}
+        for seed in SEEDS:
+            if (name := name_of_service(seed)) not in services:
+                services[name] = Service()
+        for service in services.values():
             stack.callback(service.stop)
             service.wait()
-        own = iter(services[1:])
-        chosen = [next(own) if seed % 4 >= 2 else services[0] for seed in SEEDS]
+        chosen = [services[name_of_service(seed)] for seed in SEEDS]
         yield [
             Run(seed, stack.enter_context(proxy_to(service.port)), service)
             for seed, service in zip(SEEDS, chosen, strict=True)
         ]
+
+
+def name_of_service(seed: int) -> str:
+    kind = kind_of(seed)
+    if kind in OF_A_CONNECTION:
+        return "steady"
+    return f"{kind} {seed}" if kind == "worker killed" else kind
 
 
 def dictated(runs: list[Run], audio: Samples) -> list[dict[str, Any]]:

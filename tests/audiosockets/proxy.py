@@ -84,7 +84,7 @@ class Proxy:
         await asyncio.gather(*others, return_exceptions=True)
         self._abort()
         await server.wait_closed()
-        await asyncio.sleep(0)  # for the transports to close
+        await asyncio.sleep(0.01)  # for the transports to close
 
     def _stop(self) -> None:
         self._finished.set()
@@ -97,16 +97,19 @@ class Proxy:
         self.connections += 1
         if not self._open:
             return writer.transport.abort()
-        with contextlib.suppress(OSError):
+        ends = {writer}
+        self._writers.add(writer)
+        try:
             there, back = await asyncio.open_connection("127.0.0.1", self._target_port)
-            ends = {writer, back}
-            self._writers |= ends
-            try:
-                await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
-            finally:
-                self._writers -= ends
-                for each in ends:
-                    each.transport.abort()
+            ends.add(back)
+            self._writers.add(back)
+            await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+        except OSError:
+            pass  # one of the ends is gone: so is the other
+        finally:
+            self._writers -= ends
+            for each in ends:
+                each.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Delays without slowing down: what arrives waits in a queue, each part for its own time."""

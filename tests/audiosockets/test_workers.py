@@ -1,7 +1,7 @@
 import os
 import signal
-import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +15,11 @@ BROKEN = b"\x3a\x30" * 1600  # one that it cannot process
 
 
 class Heavy(Processor):
-    """Takes longer for the block that comes first, so that the answers are ready in another order."""
+    """The first block is ready only after the second, which another process must have had."""
 
     layer = "heavy"
     workers = 2
+    marker = ""  # a file that says that the second block is done
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -32,17 +33,20 @@ class Heavy(Processor):
             os.kill(os.getpid(), signal.SIGKILL)
         if block.pcm == BROKEN:
             raise ZeroDivisionError
-        time.sleep(0.2 if block.start == 0 else 0.0)
+        if self.marker and block.start == 0:
+            eventually(Path(self.marker).exists)
+        elif self.marker:
+            Path(self.marker).touch()
         return {"pid": self.pid, "start": block.start}
 
     def process_gap(self, gap: Gap) -> None:
         self.gaps.append(gap)
 
 
-def heavy_run(url: str, stream: str, blocks: Sequence[bytes]) -> tuple[Heavy, list[dict[str, int]]]:
+def heavy_run(url: str, stream: str, blocks: Sequence[bytes], **options: Any) -> tuple[Heavy, list[dict[str, int]]]:
     """Until each block was answered or lost."""
     with recording(url, stream) as (recorder, source):
-        running = Running(heavy := Heavy(url, stream, token=TOKEN))
+        running = Running(heavy := Heavy(url, stream, token=TOKEN, **options))
         listening = Running(memory := Memory(url, stream, token=TOKEN, layers=("heavy",)))
         eventually(lambda: heavy.stream and memory.streams)
         for n, block in enumerate(blocks, 1):
@@ -54,9 +58,9 @@ def heavy_run(url: str, stream: str, blocks: Sequence[bytes]) -> tuple[Heavy, li
     return heavy, [event.data for event in memory.events]
 
 
-def test_processes_share_the_blocks_and_answers_keep_their_order(url: str, stream: str) -> None:
+def test_processes_share_the_blocks_and_answers_keep_their_order(url: str, stream: str, tmp_path: Path) -> None:
     blocks = [noise_of(0.1, seed=n) for n in range(12)]
-    heavy, answers = heavy_run(url, stream, blocks)
+    heavy, answers = heavy_run(url, stream, blocks, marker=str(tmp_path / "second"))
     assert [answer["start"] for answer in answers] == [n * RATE // 10 for n in range(12)]
     pids = {answer["pid"] for answer in answers}
     assert len(pids) == 2 and os.getpid() not in pids

@@ -109,7 +109,6 @@ def test_a_page_that_may_not_load_the_worklet_from_there_gets_it_as_a_blob(brows
         assert page.evaluate("asked") == ["http:", "blob:"]
 
 
-@pytest.mark.skipif(not (EXAMPLES / "react" / "modules").exists(), reason="needs npm run build in examples/react")
 def test_the_react_page(browse: Browse) -> None:
     with live_server(allowed_origins="*", models={"en": "fake-en", "ja": "fake-ja"}) as server, browse(SPEECH) as page:
         with developer(f"http://127.0.0.1:{server.port}") as site:

@@ -12,6 +12,7 @@ from hub.stream import Stream
 from hub.subscription import MESSAGES_PER_S, publish
 from hub.wire import AudioHeader, Block, End, Message, Record, Refusal, encode
 
+STORED_S = 1.0  # after audio came, a recorder knows that it is held
 HELLO_TIMEOUT_S = 10
 BURST_S = 10  # of audio, before a recorder is held to the speed of the rules
 
@@ -35,6 +36,8 @@ class Recording(Connection):
         self._link = 0
         self._out: list[str] = []
         self._stored = 0  # the position last said
+        self._timer: asyncio.TimerHandle | None = None  # until the next is said, however little has come since
+        self._due = False
         self._hello = asyncio.get_running_loop().call_later(HELLO_TIMEOUT_S, self._give_up)
 
     def next_message(self) -> str | None:
@@ -43,8 +46,8 @@ class Recording(Connection):
         if (stream := self._stream) is None:
             return None
         new = stream.position - self._stored
-        if new >= stream.format.sample_rate or (stream.finished and new):
-            self._stored = stream.position
+        if new >= stream.format.sample_rate or (new and (stream.finished or self._due)):
+            self._stored, self._due = stream.position, False
             return encode("stored", position=stream.position)
         if stream.finished:
             self.finish(RESTARTING if stream.finished == "stopped" else NORMAL)
@@ -63,6 +66,7 @@ class Recording(Connection):
             self.wake()
         elif isinstance(message, Block) and isinstance(message.header, AudioHeader):
             stream.write(message.header.start, message.payload)
+            self._timer = self._timer or asyncio.get_running_loop().call_later(STORED_S, self._say_stored)
             self.wake()
             await self._pace.wait(len(message.payload) / stream.format.sample_bytes)
         else:
@@ -71,6 +75,8 @@ class Recording(Connection):
 
     def leave(self) -> None:
         self._hello.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._stream is not None:
             self._hub.leave(self._stream, self._link)
 
@@ -106,6 +112,10 @@ class Recording(Connection):
             record_token=keys.record,
             grace_s=self._hub.rules.grace_s,
         )
+
+    def _say_stored(self) -> None:
+        self._timer, self._due = None, True
+        self.wake()
 
     def _replaced(self) -> None:
         self.refuse(Refusal("replaced", "another connection goes on with this recording"))

@@ -230,3 +230,12 @@ def test_so_many_streams_and_no_more() -> None:
 
     with live_server(max_shared_streams=1) as server:
         asyncio.run(main(server.port))
+
+
+def test_little_audio_is_acknowledged_as_well(server: LiveServer) -> None:
+    async def main(port: int) -> None:
+        async with recording(port, "short-of-a-second") as (recorder, _):
+            await recorder.audio(0, ramp(0, 500))
+            assert (await recorder.until("stored"))[-1]["position"] == 500
+
+    asyncio.run(main(server.port))

@@ -35,7 +35,6 @@ class Hub:
     def __init__(self, rules: Rules, langs: Collection[str], new_token: Callable[[], str], later: Later) -> None:
         self.rules = rules
         self.streams: dict[str, Stream] = {}
-        self._past: dict[str, Stream] = {}  # ended; kept for subscribers whose link was lost just then
         self.stopping = False
         self.langs = list(langs)
         self._new_token = new_token
@@ -54,7 +53,6 @@ class Hub:
         if len(self.streams) >= self.rules.max_streams:
             raise Refusal("too_many", f"there may be {self.rules.max_streams} streams at a time")
         keys = Keys.of(access, self._new_token)
-        self._past.pop(name, None)
         stream = Stream(name, format, keys, self.rules.depth, start=start, lang=lang)
         self.streams[name] = stream
         return stream
@@ -62,7 +60,7 @@ class Hub:
     def find(self, name: str, token: str, need: Right) -> Stream:
         """A stream for somebody who shows this token; without any it is empty."""
         require_name(name)
-        stream = self.streams.get(name) or self._past.get(name)
+        stream = self.streams.get(name)
         right = self._right(stream, token) if stream else Right.NONE
         if stream is not None and right >= need:
             return stream
@@ -105,21 +103,10 @@ class Hub:
             self.finish(stream, "lost")
 
     def end(self, stream: Stream, reason: EndReason) -> None:
-        """Its name is free again; subscribers still get what is left, also those who come back a little later."""
+        """Its name is free again; subscribers still get what is left."""
         stream.end(reason)
         if self.streams.get(stream.name) is stream:
             del self.streams[stream.name]
-            self._keep(stream)
-
-    def _keep(self, stream: Stream) -> None:
-        self._past[stream.name] = stream
-        while len(self._past) > self.rules.max_streams:
-            del self._past[next(iter(self._past))]
-        self._later(self.rules.grace_s, self._forget, stream)
-
-    def _forget(self, stream: Stream) -> None:
-        if self._past.get(stream.name) is stream:
-            del self._past[stream.name]
 
     def stop(self) -> None:
         self.stopping = True

@@ -123,20 +123,6 @@ def test_a_late_listener_gets_the_last_seconds(server: LiveServer) -> None:
     asyncio.run(main(server.port))
 
 
-def test_who_comes_back_just_after_the_end_gets_what_was_left(server: LiveServer) -> None:
-    async def main(port: int) -> None:
-        async with recording(port, "short") as (recorder, _):
-            await recorder.audio(0, ramp(0, 1_000))
-            await recorder.send("end")
-            await recorder.until("end")
-        async with hub_socket(port, "short/subscribe?from=400", LISTEN) as late:
-            messages = await late.until("end")
-            assert sound(messages) == ramp(400, 600)
-            assert messages[-1]["reason"] == "ended"
-
-    asyncio.run(main(server.port))
-
-
 @pytest.mark.parametrize("query", ["from=yesterday", "layers=..", "policy=x", "token=abc"])
 def test_a_query_that_cannot_be_is_refused(server: LiveServer, query: str) -> None:
     async def main(port: int) -> None:

@@ -112,24 +112,6 @@ def test_a_lost_recorder_has_its_time_to_come_back() -> None:
     assert stream.ended == "lost" and not hub.streams
 
 
-def test_what_ended_can_be_heard_a_little_longer_unless_its_name_is_used_again() -> None:
-    timers = Timers()
-    hub = make_hub(timers, max_streams=2)
-    stream = hub.record("talk", WISH)
-    hub.end(stream, "ended")
-    assert hub.find("talk", stream.keys.listen, Right.LISTEN) is stream and hub.listing(stream.keys.listen) == []
-    other = hub.record("talk", WISH)
-    assert code(hub, "talk", stream.keys.listen) == "not_found"
-    hub.end(other, "ended")
-    timers.ring()
-    assert code(hub, "talk", other.keys.listen) == "not_found"
-    ended = [hub.record(name, WISH) for name in ("a", "b")]
-    for each in ended:
-        hub.end(each, "ended")
-    hub.end(hub.record("c", WISH), "ended")
-    assert [code(hub, each.name, each.keys.listen) for each in ended] == ["not_found", ""], "only so many are kept"
-
-
 def test_a_stream_that_is_recognised_ends_after_the_last_word() -> None:
     class Ear:
         def wake(self) -> None:

@@ -39,21 +39,29 @@ def test_the_page_shows_what_a_raw_client_gets(browse: Browse, speech_fixtures: 
     samples alone changes a word that the bundled model is unsure of.
     """
     recording = read_recording(speech_fixtures)
-    sent: list[bytes] = []
     with served_page() as url:
-        with browse(recording) as page:
-            page.on("websocket", lambda line: line.on("framesent", lambda data: collect(sent, data)))
-            page.goto(url)
-            page.evaluate(ORDER)
-            page.get_by_role("button", name="Start").click()
-            expect(page.locator("#finals li")).to_have_count(1)
-            assert page.evaluate("order")[0] == "interim"
-            page.get_by_role("button", name="Stop").click()
-            expect(page.get_by_role("status")).to_have_text("Ready")
-            shown = page.locator("#finals .words").all_text_contents()
-        audio = np.frombuffer(b"".join(sent), np.float32)
-        assert shown == asyncio.run(transcribe(url.replace("http", "ws") + "ws", audio))
-    assert_whole(audio, recording[SAMPLE_RATE:-SAMPLE_RATE])
+        for _ in range(3):  # on a machine that is too busy Chromium's own fake device stumbles
+            shown, audio = dictated(browse, url, recording)
+            assert shown == asyncio.run(transcribe(url.replace("http", "ws") + "ws", audio))
+            if is_whole(audio, recording[SAMPLE_RATE:-SAMPLE_RATE]):
+                return
+    raise AssertionError("the page did not send the recording, all of it")
+
+
+def dictated(browse: Browse, url: str, recording: Samples) -> tuple[list[str], Samples]:
+    """The finals that the page shows, and the audio that it sent."""
+    sent: list[bytes] = []
+    with browse(recording) as page:
+        page.on("websocket", lambda line: line.on("framesent", lambda data: collect(sent, data)))
+        page.goto(url)
+        page.evaluate(ORDER)
+        page.get_by_role("button", name="Start").click()
+        expect(page.locator("#finals li")).to_have_count(1)
+        assert page.evaluate("order")[0] == "interim"
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_role("status")).to_have_text("Ready")
+        shown = page.locator("#finals .words").all_text_contents()
+    return shown, np.frombuffer(b"".join(sent), np.float32)
 
 
 def collect(sent: list[bytes], data: str | bytes) -> None:
@@ -61,16 +69,17 @@ def collect(sent: list[bytes], data: str | bytes) -> None:
         sent.append(data)
 
 
-def assert_whole(audio: Samples, speech: Samples) -> None:
-    """`speech` is in `audio` without a gap: each loud quarter of a second lies where the first one says."""
+def is_whole(audio: Samples, speech: Samples) -> bool:
+    """Whether `speech` is in `audio` without a gap: each loud quarter of a second lies where the first one says."""
     lag = int(np.correlate(audio, speech, "valid").argmax())
     piece, margin = SAMPLE_RATE // 4, 200
     for at in range(0, len(speech) - piece, piece):
         part = speech[at : at + piece]
         if np.abs(part).max() > 0.02:
             around = audio[lag + at - margin : lag + at + piece + margin]
-            assert int(np.correlate(around, part, "valid").argmax()) == margin
-    assert np.corrcoef(audio[lag : lag + len(speech)], speech)[0, 1] > 0.98  # 0.989 measured
+            if int(np.correlate(around, part, "valid").argmax()) != margin:
+                return False
+    return bool(np.corrcoef(audio[lag : lag + len(speech)], speech)[0, 1] > 0.98)  # 0.989 measured
 
 
 def test_the_size_of_the_messages_does_not_change_the_words(speech_fixtures: Path) -> None:

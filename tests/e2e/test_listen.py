@@ -95,6 +95,13 @@ def open_page(context: Any, server: LiveServer, name: str, token: str = LISTEN) 
     return page, complaints
 
 
+def subscribers(server: LiveServer) -> list[Any]:
+    """The server's connections that listen. A connection on which no request has come yet has the scope None."""
+    connections = list(server.server.server_state.connections)
+    scopes = [(connection, getattr(connection, "scope", None) or {}) for connection in connections]
+    return [connection for connection, scope in scopes if "/subscribe" in scope.get("path", "")]
+
+
 def keep(page: Page, name: str) -> None:
     """A screenshot for people, where SCREENSHOTS says so."""
     if folder := os.environ.get("SCREENSHOTS"):
@@ -141,11 +148,8 @@ def test_captions_go_on_after_a_lost_connection(contexts: Any) -> None:
         page, _ = open_page(context, server, "lossy")
         voice.say(1)
         expect(page.locator("#lines li")).to_have_count(1)
-        readers = [
-            c for c in server.server.server_state.connections if "/subscribe" in getattr(c, "scope", {}).get("path", "")
-        ]
-        assert len(readers) == 1
-        server.loop.call_soon_threadsafe(readers[0].transport.abort)
+        [reader] = subscribers(server)
+        server.loop.call_soon_threadsafe(reader.transport.abort)
         voice.say(2)
         voice.say(3)
         expect(page.locator("#lines li span")).to_have_text(["w1", "w2", "w3"])

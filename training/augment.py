@@ -41,9 +41,10 @@ def hiss(samples: int, rng: Rng) -> Samples:
 
 def coloured(samples: int, rng: Rng) -> Samples:
     """Noise whose power falls with frequency to the power of 0 (white) to 2 (brown)."""
-    spectrum = rfft(rng.standard_normal(next_fast_len(samples, real=True)))
+    length = next_fast_len(samples, real=True)
+    spectrum = rfft(rng.standard_normal(length))
     shape = np.maximum(1, np.arange(len(spectrum))) ** (-rng.uniform(0, 2) / 2)
-    return float32(irfft(spectrum * shape)[:samples])
+    return float32(irfft(spectrum * shape, length)[:samples])
 
 
 def speed(audio: Samples, rng: Rng) -> Samples:

@@ -47,6 +47,13 @@ def test_length_stays_and_the_tone_is_still_there(change: object, seed: int) -> 
     assert similarity(tone(), changed) > 0.8
 
 
+@pytest.mark.parametrize("samples", [1, 2, 59_048, 59_049, 60_000])
+def test_noise_has_the_length_asked_for(samples: int) -> None:
+    """59,049 is 3 to the power of 10: a transform of odd length."""
+    assert coloured(samples, np.random.default_rng(0)).shape == (samples,)
+    assert len(equaliser(np.ones(samples, np.float32), np.random.default_rng(0))) == samples
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_speed_moves_the_pitch_and_padding_adds_silence(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recognizer.base import Engine, Hypothesis, Options, Request, Transcript, Word
 from recognizer.limits import bounded
 from recognizer.numerals import pieces
@@ -17,6 +20,7 @@ from recognizer.numerals import pieces
 KATAKANA, HIRAGANA = 0x30A1, 0x3041
 KANA_ONLY = re.compile(r"[ぁ-ゖー]*")
 KNOWN = 0  # MeCab's status of a word that stands in the dictionary
+COST_OF_E = 500.0  # Mozc's dictionary holds -500 times the natural logarithm of probabilities
 HOMOPHONE = 0.5  # a homophone is at most half as likely as the conversion before it
 
 
@@ -75,6 +79,14 @@ class Converter:
             node = node.next
         return found
 
+    def log_prob(self, kana: str) -> float:
+        """Natural logarithm of how likely the likeliest writing is, by the costs of Mozc's words and of what meets."""
+        text, _ = _with_digits(kana)
+        node = self._tagger.parseToNode(text)
+        while node.next:
+            node = node.next
+        return -float(node.cost) / COST_OF_E
+
     def written(self, kana: str) -> str:
         return "".join(segment.written for segment in self.segments(kana))
 
@@ -83,6 +95,19 @@ class Converter:
         text, _ = _with_digits(kana)
         lines = (self._tagger.parseNBest(count, text) or "").splitlines() if text else []
         return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+class WritingScores:
+    """Rescores what a model of kana heard: kana that make ordinary words are likelier to have been said."""
+
+    def __init__(self, tokens: Sequence[str], weight: float) -> None:
+        self._tokens, self._weight = tokens, weight
+        self._converter = Converter()
+
+    def sentences(self, hypotheses: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """Weighted log probability of each, shape (n,)."""
+        heard = ["".join(self._tokens[token] for token in hypothesis) for hypothesis in hypotheses]
+        return self._weight * np.array([self._converter.log_prob(kana) for kana in heard])
 
 
 class KanaEngine:

@@ -2,13 +2,18 @@
 
 import ctypes
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recognizer.base import Engine, ModelError
 from recognizer.espnet import DEFAULT_CTC_WEIGHT, build_model, load_stock_engine
-from recognizer.kana import KanaEngine
+from recognizer.kana import KanaEngine, WritingScores
 from recognizer.models import ModelFiles
+
+if TYPE_CHECKING:
+    from recognizer.decoding.package import Package
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,6 @@ def _has_driver() -> bool:
 
 def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) -> Engine:
     """Raises UnsupportedError."""
-    from recognizer.decoding import export, package, parts
     from recognizer.decoding.engine import FastEngine, Search
     from recognizer.decoding.language_model import LanguageModel
     from recognizer.decoding.results import Calibration
@@ -94,18 +98,32 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     if options.lm_weight and files.lm_file is not None:
         language_model = LanguageModel(files, device, options.lm_weight)
     calibration = Calibration(**{k: tuple(v) for k, v in (files.decoding.get("confidence") or {}).items()})
+    ready, runtime = _package(files, device, options)
+    description = f"{options.decoding} search, {runtime}"
+    rescorers = _rescorers(files, ready.vocabulary.tokens)
+    return FastEngine(ready, search, device, calibration, description, language_model, rescorers)
+
+
+def _package(files: ModelFiles, device: str, options: EngineOptions) -> "tuple[Package, str]":
+    """The networks, and in words what runs them. Raises UnsupportedError."""
+    from recognizer.decoding import export, package, parts
+
     refusal = "no ONNX Runtime for CUDA"
     if device == "cpu":
         try:
-            ready = export.load_exported(files, options.cache_dir, options.threads, int8=options.decoder_int8)
-            description = f"{options.decoding} search, ONNX Runtime"
-            return FastEngine(ready, search, device, calibration, description, language_model)
+            exported = export.load_exported(files, options.cache_dir, options.threads, int8=options.decoder_int8)
+            return exported, "ONNX Runtime"
         except package.UnsupportedError as error:
             refusal = str(error)
     _set_threads(options.threads)
     ready = parts.checked_torch_package(*build_model(files.asr_train_config, files.asr_model_file), device)
-    description = f"{options.decoding} search, torch ({refusal})"
-    return FastEngine(ready, search, device, calibration, description, language_model)
+    return ready, f"torch ({refusal})"
+
+
+def _rescorers(files: ModelFiles, tokens: Sequence[str]) -> list[WritingScores]:
+    """What a package asks for beside its own scores: `writing_weight` of Mozc's costs, for a model of kana."""
+    weight = float(files.decoding.get("writing_weight", 0.0))
+    return [WritingScores(tokens, weight)] if weight else []
 
 
 def _set_threads(threads: int) -> None:

@@ -12,7 +12,7 @@ from audio import SAMPLE_RATE, Samples
 from recognizer.base import Hypothesis, Options, Request, Transcript
 from recognizer.decoding.ctc import greedy, prefix_beam
 from recognizer.decoding.joint import joint_search
-from recognizer.decoding.language_model import LanguageModel
+from recognizer.decoding.language_model import LanguageModel, Rescorer
 from recognizer.decoding.networks import Floats
 from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import PhraseGraph, build
@@ -49,14 +49,16 @@ class FastEngine:
 
     def __init__(
         self, package: Package, search: Search, device: str, calibration: Calibration, description: str,
-        language_model: LanguageModel | None = None,
+        language_model: LanguageModel | None = None, rescorers: Sequence[Rescorer] = (),
     ) -> None:  # fmt: skip
+        """`rescorers` order the n-best of the CTC beam; `exact` has the scores of ESPnet and takes none."""
         self.device = device
         self.search = description
         self.eager = search.kind != "exact"
         self._networks, self._features = package.networks, package.features
         self._vocabulary = package.vocabulary
         self._search, self._language_model = search, language_model
+        self._rescorers = [*rescorers, *([language_model] if language_model else [])]
         self._texts = Texts(package.vocabulary, calibration)
         self._remembered: OrderedDict[bytes, tuple[Floats, Floats]] = OrderedDict()
         self._graph = lru_cache(maxsize=64)(self._phrase_graph)  # of the sessions that have phrases
@@ -122,9 +124,9 @@ class FastEngine:
     def _ordered(
         self, found: list[tuple[Tokens, float]], scores: list[float], each: list[Floats], graph: PhraseGraph
     ) -> list[_Scored]:  # fmt: skip
-        """Best first, with what phrases, length and language model add."""
+        """Best first, with what phrases, length and rescorers add."""
         hypotheses = [tokens for tokens, _ in found]
-        spoken = self._language_model.sentences(hypotheses) if self._language_model else np.zeros(len(found))
+        spoken = sum((rescorer.sentences(hypotheses) for rescorer in self._rescorers), np.zeros(len(found)))
         scored = [
             _Scored(tokens, score + self._search.penalty * len(tokens) + graph.score(tokens) + float(extra), row)
             for tokens, score, extra, row in zip(hypotheses, scores, spoken, each, strict=True)

@@ -1,7 +1,7 @@
 """The language model of an ESPnet2 package, for those who ask for it (LM_WEIGHT). In torch."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,14 @@ from recognizer.base import ModelError
 from recognizer.decoding.networks import Floats, Ids
 from recognizer.espnet import quicken_import
 from recognizer.models import ModelFiles
+
+
+class Rescorer(Protocol):
+    """Knows of whole hypotheses what the acoustic model does not."""
+
+    def sentences(self, hypotheses: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """Weighted log probability of each, its end included, shape (n,)."""
+        ...
 
 
 class LanguageModel:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recognizer.base import Hypothesis, Options, Request, Transcript, Word
-from recognizer.kana import Converter, KanaEngine, hiragana, reading
+from recognizer.kana import Converter, KanaEngine, WritingScores, hiragana, reading
 
 STEP = 1_600  # samples of each kana
 
@@ -45,6 +45,16 @@ def test_readings_are_orthographic() -> None:
 
 def test_a_sentence_is_written_as_people_write_it() -> None:
     assert Converter().written("きょうはさんじゅうごえんでした") == "今日は35円でした"
+
+
+def test_kana_that_make_words_are_likelier() -> None:
+    heard = ("きょうわいいてんきですね", "きょうはいいてんきですね", "きょあいいてんけですね", "")
+    tokens = sorted(set("".join(heard)))
+    hypotheses = [[tokens.index(kana) for kana in one] for one in heard]
+    scores = WritingScores(tokens, 1.0).sentences(hypotheses)
+    assert scores[:3].argmax() == 1 and scores[:3].argmin() == 2
+    assert np.isfinite(scores).all() and (scores[:3] < 0).all()
+    np.testing.assert_allclose(WritingScores(tokens, 0.3).sentences(hypotheses), 0.3 * scores)
 
 
 def test_segments_cover_the_kana() -> None:

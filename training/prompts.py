@@ -1,14 +1,16 @@
 """Texts to speak: the prompt corpora, words, and sentences of our own."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from training.data import manifest, normalise
 from training.recipe import Recipe
-from training.sentences import ja
+from training.sentences import en, ja
 
 PROMPTS = Path(os.environ.get("PROMPTS", "../shared/prompts"))
 
@@ -49,34 +51,73 @@ def own_ja(count: int, seed: int) -> Iterator[Prompt]:
         yield Prompt(f"OWN_{number:05d}", text, "sentence")
 
 
-def japanese(recipe: Recipe) -> list[Prompt]:
-    """Sentences of every corpus, and our own."""
-    seed = int(recipe.data["seed"])
-    return [*jsut(), *rohan(), *ita(), *own_ja(int(recipe.data["own_sentences"]), seed)]
+def ljspeech() -> Iterator[Prompt]:
+    for line in _lines("ljspeech_metadata.csv"):
+        name, _, text = line.split("|")
+        yield Prompt(name, text, "sentence")
 
 
-def words_ja(count: int, rng: np.random.Generator) -> list[Prompt]:
-    """`count` content words of the prompt corpora, each once."""
+def librispeech() -> Iterator[Prompt]:
+    for line in _lines("librispeech_dev-clean.trans.txt"):
+        name, text = line.split(" ", 1)
+        yield Prompt(name, text.lower(), "sentence")
+
+
+def own_en(count: int, seed: int) -> Iterator[Prompt]:
+    for number, text in enumerate(en.sentences(count, np.random.default_rng(seed))):
+        yield Prompt(f"OWN_{number:05d}", text, "sentence")
+
+
+def words_ja() -> Iterator[str]:
+    """The content words of the prompt corpora."""
     import pyopenjtalk
 
     kinds = ("名詞", "動詞", "形容詞", "副詞")
-    seen: dict[str, None] = {}
     for prompt in [*jsut(), *rohan()]:
         for word in pyopenjtalk.run_frontend(prompt.text):
             if word["pos"] in kinds and len(word["read"]) > 1:
-                seen.setdefault(word["string"])
-    chosen = rng.permutation(list(seen))[:count]
-    return [Prompt(f"WORD_{number:05d}", str(word), "word") for number, word in enumerate(chosen)]
+                yield word["string"]
+
+
+def words_en() -> Iterator[str]:
+    for prompt in [*librispeech(), *ljspeech()]:
+        yield from normalise(prompt.text).split()
+
+
+CORPORA = {"ja": (jsut, rohan, ita), "en": (librispeech, ljspeech)}
+OWN = {"ja": own_ja, "en": own_en}
+WORDS = {"ja": words_ja, "en": words_en}
+
+
+def plain(text: str) -> str:
+    """What of a text is said, for comparison."""
+    return re.sub(r"[\W_]", "", text.lower())
+
+
+def sentences(recipe: Recipe) -> list[Prompt]:
+    """Sentences of every corpus, and our own; without those that people speak in the `test` rows."""
+    lang = recipe.data["lang"]
+    tested = {plain(row["transcript"]) for row in manifest("test")}
+    own = OWN[lang](int(recipe.data["own_sentences"]), int(recipe.data["seed"]))
+    corpora = (prompt for corpus in CORPORA[lang] for prompt in corpus())
+    return [one for one in (*corpora, *own) if plain(one.text) not in tested]
+
+
+def words(recipe: Recipe, rng: np.random.Generator) -> list[Prompt]:
+    """Words of the corpora, each once."""
+    chosen = rng.permutation(list(dict.fromkeys(WORDS[recipe.data["lang"]]())))
+    count = int(recipe.data["synthetic"]["words"])
+    return [Prompt(f"WORD_{number:05d}", str(word), "word") for number, word in enumerate(chosen[:count])]
 
 
 def prompts(recipe: Recipe) -> dict[str, list[Prompt]]:
     """`words` and `sentences` to train on, `unseen` to evaluate with."""
-    sentences = japanese(recipe)
+    spoken = sentences(recipe)
     rng = np.random.default_rng(recipe.data["seed"])
-    order = rng.permutation(len(sentences))
+    order = rng.permutation(len(spoken))
     unseen = int(recipe.data["synthetic"]["unseen_sentences"])
     return {
-        "words": words_ja(int(recipe.data["synthetic"]["words"]), rng),
-        "sentences": [sentences[i] for i in order[unseen:]],
-        "unseen": [sentences[i] for i in order[:unseen]],
+        "words": words(recipe, rng),
+        "sentences": [spoken[i] for i in order[unseen:]],
+        "unseen": [spoken[i] for i in order[:unseen]],
     }

@@ -23,6 +23,7 @@ from training.data import (
     write_set,
 )
 from training.evaluate import CHARACTERS, WORDS, Spoken, errors, interval, rate
+from training.prompts import PROMPTS, plain, sentences
 from training.recipe import Recipe, load_recipe
 
 RNG = np.random.default_rng(0)
@@ -106,6 +107,17 @@ def test_only_train_rows_are_recordings(speech_fixtures: Path, tmp_path: Path, m
     assert tested and recordings(tested) == []
     empty = list(silences(5.0, tmp_path, RNG))
     assert empty and all(one.text == "" and len(one.audio) == one.samples for one in empty)
+
+
+@pytest.mark.parametrize("lang, fewest", [("ja", 9_000), ("en", 15_000)])
+def test_no_sentence_of_the_test_rows_is_a_prompt(speech_fixtures: Path, lang: str, fewest: int) -> None:
+    if not PROMPTS.exists():
+        pytest.skip(f"no prompts in {PROMPTS}")
+    recipe = Recipe("any", {"lang": lang, "own_sentences": 50, "seed": 1}, [], {}, {})
+    tested = {plain(row["transcript"]) for row in manifest("test")}
+    spoken = sentences(recipe)
+    assert len(spoken) > fewest and len({one.id for one in spoken}) == len(spoken)
+    assert not tested & {plain(one.text) for one in spoken}
 
 
 def test_an_unknown_recipe_is_named() -> None:

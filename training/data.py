@@ -117,7 +117,7 @@ def connected(clips: list[Clip], count: int, space: str, folder: Path, rng: np.r
         chosen = [words[i] for i in rng.integers(len(words), size=rng.integers(2, 8))]
         parts = [part for clip in chosen for part in (clip.audio, gap(rng))]
         text = space.join(clip.text for clip in chosen)
-        path, audio = folder / f"connected-{number:05d}.wav", np.concatenate(parts[:-1])
+        path, audio = folder / f"connected-{corpus}-{number:05d}.wav", np.concatenate(parts[:-1])
         yield written(Clip(path.stem, corpus, speaker, "connected", text, path, len(audio)), audio)
 
 
@@ -151,8 +151,9 @@ def fits(clip: Clip, step: dict[str, Any]) -> bool:
 
 
 def repeated(clip: Clip, step: dict[str, Any]) -> list[str]:
-    """The ids under which a step lists this clip: rare corpora are heard more often."""
-    return [f"{clip.id}-{take}" for take in range(step.get("repeat", {}).get(clip.corpus, 1))]
+    """The ids under which a step lists this clip: the recordings of rare corpora are heard more often."""
+    takes = 1 if clip.kind == "connected" else step.get("repeat", {}).get(clip.corpus, 1)
+    return [f"{clip.id}-{take}" for take in range(takes)]
 
 
 def write_set(clips: list[Clip], folder: Path, step: dict[str, Any]) -> float:
@@ -183,7 +184,8 @@ def data(recipe: Recipe) -> None:
     train = [clip for clip in human if clip.id not in kept_back] + list(synthetic(recipe))
     train = [clip for clip in train if clip.text]
     space = " " if recipe.data["lang"] == "en" else ""
-    train += list(connected(train, recipe.data["connected"], space, made, rng))
+    for corpus, count in recipe.data["connected"].items():
+        train += list(connected([clip for clip in train if clip.corpus == corpus], count, space, made, rng))
     train += silences(recipe.data["empty_s"], made, rng)
     dev = [clip for clip in human if clip.id in kept_back and clip.text] + list(synthetic(recipe, unseen=True))
     for number, step in enumerate(recipe.curriculum):

@@ -143,7 +143,7 @@ def _excerpt(source: Samples, samples: int, rng: Rng) -> Samples:
 
 def pad(audio: Samples, rng: Rng) -> Samples:
     """The silence that a voice detector leaves around speech."""
-    before, after = rng.uniform(0.02, 0.5, 2) * SAMPLE_RATE
+    before, after = rng.uniform(0.02, 0.3, 2) * SAMPLE_RATE
     return np.concatenate((np.zeros(int(before), np.float32), audio, np.zeros(int(after), np.float32)))
 
 

@@ -1,5 +1,6 @@
 """Ten minutes each of silence, hiss and office noise through the whole line: how much text comes out?"""
 
+import argparse
 import asyncio
 
 import numpy as np
@@ -26,8 +27,11 @@ def sources() -> dict[str, Samples]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lang", nargs="?", default="en", help="a key of MODELS")
+    lang = parser.parse_args().lang
     print("| 10 minutes of | characters in finals | characters in interims | segments |\n|---|---|---|---|")
-    with running_service() as url:
+    with running_service(SPEECH_DEFAULT_LANG=lang) as url:
         for name, audio in sources().items():
             heard = asyncio.run(speak(url, audio, pace=PACE))
             results = [m for _, m in heard.messages if m["type"] == "result" and m["alternatives"]]

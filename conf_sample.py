@@ -19,7 +19,7 @@ SAMPLE_RATE_HZ = 16000  # 8000..192000, what the page asks of the browser
 SAMPLE_BITS = 32  # 32 (float) or 16 (integer) on the wire
 
 # Models: language -> bundled name, packed .zip, unpacked directory, model-zoo name or hub id
-MODELS = {"en": "bundled:en-small"}
+MODELS = {"en": "bundled:en-small", "ja": "bundled:ja-small"}
 DEFAULT_LANG = "en"  # a key of MODELS, for clients that name no language
 CACHE_DIR = "cache"  # downloaded, unpacked and exported models; of this machine alone
 DEVICE = "auto"  # auto | cpu | cuda

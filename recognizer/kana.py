@@ -87,9 +87,6 @@ class Converter:
             node = node.next
         return -float(node.cost) / COST_OF_E
 
-    def written(self, kana: str) -> str:
-        return "".join(segment.written for segment in self.segments(kana))
-
     def homophones(self, kana: str, count: int) -> list[str]:
         """Different ways to write the same sounds, likeliest first."""
         text, _ = _with_digits(kana)
@@ -108,6 +105,21 @@ class WritingScores:
         """Weighted log probability of each, shape (n,)."""
         heard = ["".join(self._tokens[token] for token in hypothesis) for hypothesis in hypotheses]
         return self._weight * np.array([self._converter.log_prob(kana) for kana in heard])
+
+
+def respelled(segments: Sequence[Segment], spellings: Mapping[str, str]) -> list[Segment]:
+    """Neighbours that together sound like a phrase become one, written as the phrase is; the longest wins."""
+    found: list[Segment] = []
+    at = 0
+    while at < len(segments):
+        runs = ("".join(one.kana for one in segments[at:end]) for end in range(len(segments), at, -1))
+        kana = next((run for run in runs if run in spellings), None)
+        found.append(Segment(kana, spellings[kana]) if kana else segments[at])
+        length = 0
+        while length < len(found[-1].kana):
+            length += len(segments[at].kana)
+            at += 1
+    return found
 
 
 class KanaEngine:
@@ -130,28 +142,30 @@ class KanaEngine:
         said = (
             frozenset(request.known.hypotheses[0].words) if request.known and request.known.hypotheses else frozenset()
         )
+        spellings = _spellings(request.options)
         found: dict[str, Hypothesis] = {}
         for hypothesis in heard.hypotheses:
-            written = self._hypothesis(hypothesis, said)
+            written = self._hypothesis(hypothesis, said, spellings)
             found.setdefault(written.text, written)
         wanted = request.options.max_alternatives
         if heard.hypotheses and request.final and len(found) < wanted:
             self._add_homophones(found, heard.hypotheses[0].text, wanted)
         return replace(heard, hypotheses=tuple(found.values())[:wanted])
 
-    def _hypothesis(self, heard: Hypothesis, said: frozenset[Word]) -> Hypothesis:
+    def _hypothesis(self, heard: Hypothesis, said: frozenset[Word], spellings: Mapping[str, str]) -> Hypothesis:
         """`said`: words of an earlier draft that are written already."""
         if not heard.words:
-            return replace(heard, text=self._converter.written(heard.text))
+            segments = respelled(self._converter.segments(heard.text), spellings)
+            return replace(heard, text="".join(segment.written for segment in segments))
         old = [word for word in heard.words if word in said]
         new = heard.words[len(old) :]
-        words = (*old, *self._words(new))
+        words = (*old, *self._words(new, spellings))
         return replace(heard, text="".join(word.text for word in words), words=words)
 
-    def _words(self, kana: Sequence[Word]) -> list[Word]:
+    def _words(self, kana: Sequence[Word], spellings: Mapping[str, str]) -> list[Word]:
         """The words that these characters make, with the times of the characters."""
         found, at = [], 0
-        for segment in self._converter.segments("".join(word.text for word in kana)):
+        for segment in respelled(self._converter.segments("".join(word.text for word in kana)), spellings):
             part = kana[at : at + len(segment.kana)]
             at += len(segment.kana)
             mean = math.exp(sum(math.log(word.confidence) for word in part) / len(part))
@@ -178,6 +192,12 @@ def _with_digits(kana: str) -> tuple[str, list[int | None]]:
             ends += [None] * (len(piece.written) - 1) + [at + len(piece.kana)]
         at += len(piece.kana)
     return text, ends
+
+
+def _spellings(options: Options) -> dict[str, str]:
+    """How phrases are written, by their reading; the first of those that sound alike. A single kana is a particle."""
+    readings = [(reading(phrase), phrase) for phrase, _ in reversed(options.phrases)]
+    return {kana: phrase for kana, phrase in readings if kana and len(kana) > 1}
 
 
 def _spoken(options: Options) -> Options:

@@ -44,7 +44,26 @@ def test_readings_are_orthographic() -> None:
 
 
 def test_a_sentence_is_written_as_people_write_it() -> None:
-    assert Converter().written("きょうはさんじゅうごえんでした") == "今日は35円でした"
+    heard = Heard(Hypothesis("きょうはさんじゅうごえんでした", 0.5))
+    assert written(heard).hypotheses[0].text == "今日は35円でした"
+
+
+@pytest.mark.parametrize(
+    "phrases, text",
+    [
+        ((), "高梨さんに会いました"),
+        ((("小鳥遊", 2.0),), "小鳥遊さんに会いました"),
+        ((("小鳥遊さん", 2.0), ("小鳥遊", 2.0)), "小鳥遊さんに会いました"),
+        ((("鷹無し", 2.0), ("小鳥遊", 2.0)), "鷹無しさんに会いました"),
+        ((("荷", 2.0), ("逢いました", 1.0)), "高梨さんに逢いました"),
+    ],
+)
+def test_phrases_are_written_as_the_user_writes_them(phrases: tuple[tuple[str, float], ...], text: str) -> None:
+    kana = "たかなしさんにあいました"
+    best = written(Heard(spoken(kana)), phrases=phrases).hypotheses[0]
+    assert best.text == text == "".join(word.text for word in best.words)
+    assert best.words[0].start == 0 and best.words[-1].end == len(kana) * STEP
+    assert written(Heard(Hypothesis(kana, 0.5)), phrases=phrases).hypotheses[0].text == text
 
 
 def test_kana_that_make_words_are_likelier() -> None:

@@ -5,15 +5,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from recognizer.base import Engine, ModelError
 from recognizer.espnet import DEFAULT_CTC_WEIGHT, build_model, load_stock_engine
 from recognizer.kana import KanaEngine, WritingScores
 from recognizer.models import ModelFiles
-
-if TYPE_CHECKING:
-    from recognizer.decoding.package import Package
 
 
 @dataclass(frozen=True)
@@ -104,8 +101,8 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     return FastEngine(ready, search, device, calibration, description, language_model, rescorers)
 
 
-def _package(files: ModelFiles, device: str, options: EngineOptions) -> "tuple[Package, str]":
-    """The networks, and in words what runs them. Raises UnsupportedError."""
+def _package(files: ModelFiles, device: str, options: EngineOptions) -> tuple[Any, str]:
+    """The networks as a decoding.package.Package, and in words what runs them. Raises UnsupportedError."""
     from recognizer.decoding import export, package, parts
 
     refusal = "no ONNX Runtime for CUDA"

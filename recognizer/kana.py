@@ -112,13 +112,11 @@ def respelled(segments: Sequence[Segment], spellings: Mapping[str, str]) -> list
     found: list[Segment] = []
     at = 0
     while at < len(segments):
-        runs = ("".join(one.kana for one in segments[at:end]) for end in range(len(segments), at, -1))
-        kana = next((run for run in runs if run in spellings), None)
+        longest_first = range(len(segments), at, -1) if spellings else ()
+        runs = ((end, "".join(one.kana for one in segments[at:end])) for end in longest_first)
+        end, kana = next((run for run in runs if run[1] in spellings), (at + 1, ""))
         found.append(Segment(kana, spellings[kana]) if kana else segments[at])
-        length = 0
-        while length < len(found[-1].kana):
-            length += len(segments[at].kana)
-            at += 1
+        at = end
     return found
 
 

@@ -12,6 +12,7 @@ from training.data import manifest, normalise
 from training.recipe import Recipe
 from training.sentences import en, ja
 
+GRAMMARS = {"ja": ja, "en": en}
 PROMPTS = Path(os.environ.get("PROMPTS", "../shared/prompts"))
 
 
@@ -46,8 +47,8 @@ def ita() -> Iterator[Prompt]:
         yield Prompt(name, rest.split(",")[0], "sentence")
 
 
-def own_ja(count: int, seed: int) -> Iterator[Prompt]:
-    for number, text in enumerate(ja.sentences(count, np.random.default_rng(seed))):
+def own(lang: str, count: int, seed: int) -> Iterator[Prompt]:
+    for number, text in enumerate(GRAMMARS[lang].sentences(count, np.random.default_rng(seed))):
         yield Prompt(f"OWN_{number:05d}", text, "sentence")
 
 
@@ -61,11 +62,6 @@ def librispeech() -> Iterator[Prompt]:
     for line in _lines("librispeech_dev-clean.trans.txt"):
         name, text = line.split(" ", 1)
         yield Prompt(name, text.lower(), "sentence")
-
-
-def own_en(count: int, seed: int) -> Iterator[Prompt]:
-    for number, text in enumerate(en.sentences(count, np.random.default_rng(seed))):
-        yield Prompt(f"OWN_{number:05d}", text, "sentence")
 
 
 def words_ja() -> Iterator[str]:
@@ -85,7 +81,6 @@ def words_en() -> Iterator[str]:
 
 
 CORPORA = {"ja": (jsut, rohan, ita), "en": (librispeech, ljspeech)}
-OWN = {"ja": own_ja, "en": own_en}
 WORDS = {"ja": words_ja, "en": words_en}
 
 
@@ -98,9 +93,9 @@ def sentences(recipe: Recipe) -> list[Prompt]:
     """Sentences of every corpus, and our own; without those that people speak in the `test` rows."""
     lang = recipe.data["lang"]
     tested = {plain(row["transcript"]) for row in manifest("test")}
-    own = OWN[lang](int(recipe.data["own_sentences"]), int(recipe.data["seed"]))
+    ours = own(lang, int(recipe.data["own_sentences"]), int(recipe.data["seed"]))
     corpora = (prompt for corpus in CORPORA[lang] for prompt in corpus())
-    return [one for one in (*corpora, *own) if plain(one.text) not in tested]
+    return [one for one in (*corpora, *ours) if plain(one.text) not in tested]
 
 
 def words(recipe: Recipe, rng: np.random.Generator) -> list[Prompt]:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +17,7 @@ from audio import Samples
 from settings import Settings
 from speech_api import UVICORN, create_app
 from tests.fake_engine import FakeBackend, FakeVad
+from tests.threaded_server import threaded_server
 
 SILENCE = np.zeros(16_000, np.float32)
 
@@ -51,28 +51,12 @@ def live_server(*, ping_interval_s: float | None = None, **changes: Any) -> Iter
     app = create_app(
         settings, {"en": backend, "ja": backend} if "ja" in settings.models else {"en": backend}, FakeVad()
     )
-    started, loops = threading.Event(), list[asyncio.AbstractEventLoop]()
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: Any = None) -> None:
-            await super().startup(sockets)
-            loops.append(asyncio.get_running_loop())
-            started.set()
-
-    server = Server(uvicorn.Config(app, port=0, **options))
-
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
-    thread.start()
-    if not started.wait(30):
-        raise AssertionError("the server does not start")
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield LiveServer(port, backend, loops[0], server, app)
-    finally:
-        if not loops[0].is_closed():
-            loops[0].call_soon_threadsafe(backend.gate.set)
-        server.should_exit = True
-        thread.join(30)
+    with threaded_server(app, **options) as running:
+        try:
+            yield LiveServer(running.port, backend, running.loop, running.server, app)
+        finally:
+            if not running.loop.is_closed():
+                running.loop.call_soon_threadsafe(backend.gate.set)
 
 
 async def messages(socket: ClientConnection) -> AsyncIterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from audio import SAMPLE_RATE, Samples
 from recognizer.kana import hiragana, reading
@@ -21,6 +22,7 @@ from training.augment import hiss
 from training.recipe import Recipe
 
 FIXTURES = Path(os.environ.get("SPEECH_FIXTURES", "../shared/speech"))
+BPE_MODEL = "bpe.model"
 NOT_KANA = re.compile(r"[^ぁ-ゖー]")
 
 
@@ -171,10 +173,16 @@ def write_set(clips: list[Clip], folder: Path, step: dict[str, Any]) -> float:
     return sum(clip.samples for _, clip in rows) / SAMPLE_RATE / 3600
 
 
-def tokens(clips: list[Clip], lang: str) -> list[str]:
-    alphabet = "abcdefghijklmnopqrstuvwxyz'" if lang == "en" else ""
-    characters = sorted(set("".join(clip.text for clip in clips)) | set(alphabet))
-    return ["<blank>", "<unk>", *("<space>" if c == " " else c for c in characters), "<sos/eos>"]
+def units(texts: list[str], recipe: Recipe) -> list[str]:
+    """What the model writes with: characters, or the pieces of a SentencePiece model that is trained here."""
+    if recipe.asr["token_type"] == "char":
+        return sorted(set("".join(texts)))
+    model = recipe.work / BPE_MODEL
+    settings = {"vocab_size": recipe.data["pieces"], "character_coverage": 1.0, "hard_vocab_limit": False}
+    with model.open("wb") as file:
+        SentencePieceTrainer.train(sentence_iterator=iter(texts), model_writer=file, minloglevel=2, **settings)
+    pieces = SentencePieceProcessor(model_file=str(model))
+    return [pieces.id_to_piece(number) for number in range(3, len(pieces))]  # its own first three: <unk>, <s>, </s>
 
 
 def data(recipe: Recipe) -> None:
@@ -192,5 +200,5 @@ def data(recipe: Recipe) -> None:
         hours = write_set([clip for clip in train if fits(clip, step)], recipe.work / f"train-{number}", step)
         print(f"step {number}: {hours:.1f} h")
     print(f"dev: {write_set(dev, recipe.work / 'dev', {}):.1f} h, {len(dev)} utterances")
-    token_list = "\n".join(tokens(train, recipe.data["lang"])) + "\n"
-    (recipe.work / "tokens.txt").write_text(token_list, encoding="utf-8")
+    tokens = ["<blank>", "<unk>", *units(sorted({clip.text for clip in train}), recipe), "<sos/eos>"]
+    (recipe.work / "tokens.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")

@@ -58,6 +58,9 @@ def pack(recipe: Recipe) -> None:
     weights = torch.load(recipe.work / NAME, map_location="cpu", weights_only=True)
     halves = {name: w.half() if w.dtype is torch.float32 else w for name, w in weights.items()}
     base = f"exp/asr_{recipe.name}"
+    pieces = config["bpemodel"] and Path(config["bpemodel"])
+    if pieces:
+        config["bpemodel"] = f"{base}/{pieces.name}"
     meta = {
         "espnet": "202511",
         "torch": str(torch.__version__).split("+")[0],
@@ -72,6 +75,8 @@ def pack(recipe: Recipe) -> None:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr("meta.yaml", yaml.safe_dump(meta))
         archive.writestr(f"{base}/config.yaml", yaml.safe_dump(config, allow_unicode=True))
+        if pieces:
+            archive.write(pieces, config["bpemodel"])
         with archive.open(f"{base}/{NAME}", "w") as file:
             torch.save(halves, file)
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")

@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from training.augment import Surroundings, augmenter
-from training.data import manifest, read_audio
+from training.data import BPE_MODEL, manifest, read_audio
 from training.recipe import Recipe, load_recipe
 
 CONFIG = "recipe.yaml"
@@ -43,6 +43,7 @@ def write_config(recipe: Recipe, number: int) -> None:
         | {
             "output_dir": str(folder(recipe, number)),
             "token_list": str(work / "tokens.txt"),
+            "bpemodel": str(work / BPE_MODEL) if recipe.asr["token_type"] == "bpe" else None,
             "train_data_path_and_name_and_type": _inputs(train),
             "valid_data_path_and_name_and_type": _inputs(dev),
             "train_shape_file": [str(train / "speech_shape")],

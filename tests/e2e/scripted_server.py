@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -21,6 +20,7 @@ from starlette.websockets import WebSocket
 
 from audio import Samples
 from speech_api import SECURITY_HEADERS
+from tests.threaded_server import threaded_server
 
 ROOT = Path(__file__).resolve().parents[2]
 LOUD = 0.05  # a batch above this level is speech
@@ -154,23 +154,10 @@ async def _say(websocket: WebSocket, lines: list[dict[str, Any] | int], pace_s: 
 @contextlib.contextmanager
 def scripted_server(script: Script = DICTATION, *, refuse: bool = False, **settings: Any) -> Iterator[ScriptedServer]:
     scripted = ScriptedServer(script, settings, refuse)
-    started = threading.Event()
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: Any = None) -> None:
-            await super().startup(sockets)
-            started.set()
-
-    app = Starlette(routes=scripted.routes())
-    server = Server(uvicorn.Config(app, port=0, ws="websockets-sansio", log_config=None))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
-    thread.start()
-    if not started.wait(30):
-        raise AssertionError("the scripted server does not start")
-    scripted.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    try:
-        yield scripted
-    finally:
-        scripted.gate.set()
-        server.should_exit = True
-        thread.join(30)
+    options: dict[str, Any] = {"ws": "websockets-sansio", "log_config": None}
+    with threaded_server(Starlette(routes=scripted.routes()), **options) as running:
+        scripted.url = running.url
+        try:
+            yield scripted
+        finally:
+            scripted.gate.set()

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from sentencepiece import SentencePieceProcessor
 
 from audio import SAMPLE_RATE
 from training.data import (
+    BPE_MODEL,
     Clip,
     connected,
     fits,
@@ -19,7 +21,7 @@ from training.data import (
     recordings,
     silences,
     spoken_text,
-    tokens,
+    units,
     write_set,
 )
 from training.evaluate import CHARACTERS, WORDS, Spoken, errors, interval, rate
@@ -96,9 +98,17 @@ def test_a_step_takes_what_it_names_and_always_the_empty_ones(tmp_path: Path, sp
     assert (tmp_path / "speech_shape").read_text() == "one-0 1600\none-1 1600\n"
 
 
-def test_tokens_begin_and_end_as_espnet_wants() -> None:
-    assert tokens([clip("a b")], "en")[:3] == ["<blank>", "<unk>", "<space>"]
-    assert tokens([clip("かな")], "ja") == ["<blank>", "<unk>", "か", "な", "<sos/eos>"]
+def test_a_model_writes_with_characters_or_with_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert units(["かな", "な"], Recipe("x", {}, [], {"token_type": "char"}, {})) == ["か", "な"]
+    by_pieces = Recipe("x", {"pieces": 60}, [], {"token_type": "bpe"}, {})
+    by_pieces.work.mkdir(parents=True)
+    texts = ["turn the light on", "don't turn the radio on", "the light in the hall is on"]
+    pieces = units(texts, by_pieces)
+    written = SentencePieceProcessor(model_file=str(by_pieces.work / BPE_MODEL)).encode(texts, out_type=str)
+    assert {piece for text in written for piece in text} <= set(pieces)
+    assert len(set(pieces)) == len(pieces) < 60
+    assert all(len(cut) < len(text) for cut, text in zip(written, texts, strict=True))
 
 
 def test_only_train_rows_are_recordings(speech_fixtures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

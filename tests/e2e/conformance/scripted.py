@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
@@ -23,6 +22,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from audio import Samples
 from speech_api import SECURITY_HEADERS
+from tests.threaded_server import threaded_server
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -353,31 +353,18 @@ def decoded(data: bytes, encoding: str) -> Samples:
 def scripted_server(routes: Sequence[BaseRoute] = ()) -> Iterator[ScriptedServer]:
     """`routes` come before its own."""
     scripted = ScriptedServer()
-    started = threading.Event()
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: Any = None) -> None:
-            await super().startup(sockets)
-            started.set()
-
-    app = Starlette(routes=[*routes, *scripted.routes()])
     quiet: dict[str, Any] = {
         "log_config": None,
         "log_level": logging.CRITICAL,
         "timeout_graceful_shutdown": 1,
+        "ws": "websockets-sansio",
         "ws_per_message_deflate": False,
     }
-    server = Server(uvicorn.Config(app, ws="websockets-sansio", **quiet))
     door = socket.create_server(("127.0.0.1", 0))
     door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([door])))
-    thread.start()
-    if not started.wait(PATIENCE_S):
-        raise AssertionError("the scripted server does not start")
-    scripted.url = f"http://127.0.0.1:{door.getsockname()[1]}/"
-    try:
-        yield scripted
-    finally:
-        scripted.release()
-        server.should_exit = True
-        thread.join(PATIENCE_S)
+    with threaded_server(Starlette(routes=[*routes, *scripted.routes()]), door, **quiet) as running:
+        scripted.url = running.url
+        try:
+            yield scripted
+        finally:
+            scripted.release()

@@ -97,8 +97,9 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     calibration = Calibration(**{k: tuple(v) for k, v in (files.decoding.get("confidence") or {}).items()})
     ready, runtime = _package(files, device, options)
     description = f"{options.decoding} search, {runtime}"
+    ngram = _ngram(files, ready.vocabulary.eos)
     rescorers = _rescorers(files, ready.vocabulary.tokens)
-    return FastEngine(ready, search, device, calibration, description, language_model, rescorers)
+    return FastEngine(ready, search, device, calibration, description, language_model, ngram, rescorers)
 
 
 def _package(files: ModelFiles, device: str, options: EngineOptions) -> tuple[Any, str]:
@@ -115,6 +116,15 @@ def _package(files: ModelFiles, device: str, options: EngineOptions) -> tuple[An
     _set_threads(options.threads)
     ready = parts.checked_torch_package(*build_model(files.asr_train_config, files.asr_model_file), device)
     return ready, f"torch ({refusal})"
+
+
+def _ngram(files: ModelFiles, eos: int) -> Any:
+    """What a package brings of its texts, weighted by its `ngram_weight`; of no weight where it brings none."""
+    from recognizer.decoding.ngram import load, nothing
+
+    if files.ngram_file is None:
+        return nothing(eos)
+    return load(files.ngram_file, eos, float(files.decoding.get("ngram_weight", 0.0)))
 
 
 def _rescorers(files: ModelFiles, tokens: Sequence[str]) -> list[WritingScores]:

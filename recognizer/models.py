@@ -35,6 +35,7 @@ class ModelFiles:
     decoding: dict[str, Any] = field(default_factory=dict)  # ctc_weight, penalty, confidence
     lm_train_config: Path | None = None
     lm_file: Path | None = None
+    ngram_file: Path | None = None  # of recognizer.decoding.ngram
 
 
 class _DamagedError(ModelError):
@@ -124,7 +125,9 @@ def _from_directory(reference: str, folder: Path, cache_dir: Path) -> ModelFiles
         lm_file = _member(reference, folder, named["lm_file"])
         lm_config = _member(reference, folder, named["lm_train_config"])
         lm_config = _with_absolute_paths(reference, lm_config, folder, cache_dir)
-    return ModelFiles(reference, config, weights, _mapping(meta.get("decoding")), lm_config, lm_file)
+    decoding = _mapping(meta.get("decoding"))
+    ngram_file = _member(reference, folder, decoding["ngram"]) if "ngram" in decoding else None
+    return ModelFiles(reference, config, weights, decoding, lm_config, lm_file, ngram_file)
 
 
 def _member(reference: str, folder: Path, name: object) -> Path:

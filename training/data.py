@@ -22,7 +22,7 @@ from training.augment import hiss
 from training.recipe import Recipe
 
 FIXTURES = Path(os.environ.get("SPEECH_FIXTURES", "../shared/speech"))
-BPE_MODEL = "bpe.model"
+BPE_MODEL, NGRAM, TOKENS = "bpe.model", "ngram.npz", "tokens.txt"  # files of a recipe's folder
 NOT_KANA = re.compile(r"[^ぁ-ゖー]")
 
 
@@ -201,4 +201,4 @@ def data(recipe: Recipe) -> None:
         print(f"step {number}: {hours:.1f} h")
     print(f"dev: {write_set(dev, recipe.work / 'dev', {}):.1f} h, {len(dev)} utterances")
     tokens = ["<blank>", "<unk>", *units(sorted({clip.text for clip in train}), recipe), "<sos/eos>"]
-    (recipe.work / "tokens.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8")
+    (recipe.work / TOKENS).write_text("\n".join(tokens) + "\n", encoding="utf-8")

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import yaml
 
+from training.data import BPE_MODEL, NGRAM
 from training.recipe import Recipe
 
 NAME = "valid.acc.ave.pth"
@@ -58,9 +59,13 @@ def pack(recipe: Recipe) -> None:
     weights = torch.load(recipe.work / NAME, map_location="cpu", weights_only=True)
     halves = {name: w.half() if w.dtype is torch.float32 else w for name, w in weights.items()}
     base = f"exp/asr_{recipe.name}"
-    pieces = config["bpemodel"] and Path(config["bpemodel"])
-    if pieces:
-        config["bpemodel"] = f"{base}/{pieces.name}"
+    beside = [recipe.work / NGRAM] if "ngram_weight" in recipe.pack["decoding"] else []
+    if config["bpemodel"]:
+        beside.append(Path(config["bpemodel"]))
+        config["bpemodel"] = f"{base}/{BPE_MODEL}"
+    decoding = recipe.pack["decoding"]
+    if "ngram_weight" in decoding:
+        decoding = {"ngram": f"{base}/{NGRAM}"} | decoding
     meta = {
         "espnet": "202511",
         "torch": str(torch.__version__).split("+")[0],
@@ -68,15 +73,15 @@ def pack(recipe: Recipe) -> None:
         "timestamp": datetime.now(UTC).timestamp(),
         "files": {"asr_model_file": f"{base}/{NAME}"},
         "yaml_files": {"asr_train_config": f"{base}/config.yaml"},
-        "decoding": recipe.pack["decoding"],
+        "decoding": decoding,
     }
     target = Path("models") / f"{recipe.name}.zip"
     target.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         archive.writestr("meta.yaml", yaml.safe_dump(meta))
         archive.writestr(f"{base}/config.yaml", yaml.safe_dump(config, allow_unicode=True))
-        if pieces:
-            archive.write(pieces, config["bpemodel"])
+        for path in beside:
+            archive.write(path, f"{base}/{path.name}")
         with archive.open(f"{base}/{NAME}", "w") as file:
             torch.save(halves, file)
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")

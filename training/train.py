@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from training.augment import Surroundings, augmenter
-from training.data import BPE_MODEL, manifest, read_audio
+from training.data import BPE_MODEL, TOKENS, manifest, read_audio
 from training.recipe import Recipe, load_recipe
 
 CONFIG = "recipe.yaml"
@@ -42,7 +42,7 @@ def write_config(recipe: Recipe, number: int) -> None:
         | recipe.curriculum[number].get("asr", {})
         | {
             "output_dir": str(folder(recipe, number)),
-            "token_list": str(work / "tokens.txt"),
+            "token_list": str(work / TOKENS),
             "bpemodel": str(work / BPE_MODEL) if recipe.asr["token_type"] == "bpe" else None,
             "train_data_path_and_name_and_type": _inputs(train),
             "valid_data_path_and_name_and_type": _inputs(dev),

@@ -7,6 +7,7 @@ import numba
 import numpy as np
 
 from recognizer.decoding.networks import Doubles, Floats, Ids
+from recognizer.decoding.ngram import NGram, NGramArrays, nothing, walk
 from recognizer.decoding.phrases import MOST_WANTED, PhraseGraph, advance, children, value
 
 NEVER = -1e30  # log of zero; finite, so that sums of it stay comparable
@@ -23,13 +24,17 @@ def greedy(log_probs: Floats, blank: int) -> tuple[list[int], list[int]]:
 
 
 def prefix_beam(
-    log_probs: Floats, beam: int, blank: int, eos: int, phrases: PhraseGraph
+    log_probs: Floats, beam: int, blank: int, eos: int, phrases: PhraseGraph, ngram: NGram | None = None
 ) -> list[tuple[tuple[int, ...], float]]:
     """CTC prefix beam search (Graves and Jaitly 2014): the best token sequences with their log probabilities.
 
-    The search adds what `phrases` awards, so that a phrase survives it; the scores returned do not hold it.
+    The search adds what `phrases` awards and `ngram` thinks, so that what is likely survives it; the scores returned
+    do not hold them.
     """
-    tokens, parents, ends, scores = _prefix_beam(log_probs, beam, blank, eos, *phrases.arrays)
+    ngram = ngram or nothing(eos)
+    tokens, parents, ends, scores = _prefix_beam(
+        log_probs, beam, blank, eos, ngram.arrays, ngram.start, ngram.weight, *phrases.arrays
+    )
     found = []
     for end, score in zip(ends.tolist(), scores.tolist(), strict=True):
         sequence = []
@@ -70,7 +75,7 @@ def _likely(frame: Floats, blank: int, eos: int, found: Ids) -> int:
 
 @numba.njit(cache=True)
 def _prefix_beam(
-    log_probs: Floats, beam: int, blank: int, eos: int,
+    log_probs: Floats, beam: int, blank: int, eos: int, ngram: NGramArrays, context_start: int, weight: float,
     first: Ids, labels: Ids, targets: Ids, fails: Ids, pending: Doubles, awards: Doubles, start: int, final: int,
 ) -> tuple[Ids, Ids, Ids, Doubles]:  # fmt: skip
     frames = log_probs.shape[0]
@@ -78,15 +83,16 @@ def _prefix_beam(
     tokens = np.full(frames * beam + 1, -1, np.int64)
     parents = np.full(frames * beam + 1, -1, np.int64)
     room = beam * (1 + CANDIDATES + min(labels.shape[0], MOST_WANTED))
-    # of each prefix in the beam: node, last token, hash, log probability ending in blank and not, phrase state, bonus
+    # of each prefix in the beam: node, last token, hash, log probability ending in blank and not, phrase state, n-gram
+    # state, bonus of both
     node, last, key = np.zeros(room, np.int64), np.full(room, -1, np.int64), np.zeros(room, np.int64)
     blanks, others = np.full(room, NEVER), np.full(room, NEVER)
-    state, bonus = np.zeros(room, np.int64), np.zeros(room)
-    blanks[0], state[0], size = 0.0, start, 1
+    state, context, bonus = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room)
+    blanks[0], state[0], context[0], size = 0.0, start, context_start, 1
     # the same of the next frame; `origin` is the node it grew from, -1 where it is that node
     new_node, new_last, new_key = node.copy(), last.copy(), key.copy()
     new_blanks, new_others = blanks.copy(), others.copy()
-    new_state, new_bonus = state.copy(), bonus.copy()
+    new_state, new_context, new_bonus = state.copy(), context.copy(), bonus.copy()
     grown = np.zeros(room, np.bool_)
     likely, wanted = np.zeros(CANDIDATES, np.int64), np.zeros(CANDIDATES + MOST_WANTED, np.int64)
     for t in range(frames):
@@ -94,7 +100,7 @@ def _prefix_beam(
         common = _likely(frame, blank, eos, likely)
         for i in range(size):  # the prefixes stay as they are: a blank, or the last token goes on
             new_node[i], new_last[i], new_key[i] = node[i], last[i], key[i]
-            new_state[i], new_bonus[i], grown[i] = state[i], bonus[i], False
+            new_state[i], new_context[i], new_bonus[i], grown[i] = state[i], context[i], bonus[i], False
             new_blanks[i] = _plus(blanks[i], others[i]) + frame[blank]
             new_others[i] = others[i] + frame[last[i]] if last[i] >= 0 else NEVER
         count = size
@@ -122,6 +128,9 @@ def _prefix_beam(
                 reached = advance(state[i], token, first, labels, targets, fails)
                 new_bonus[count] = bonus[i] + pending[reached] + awards[reached] - pending[state[i]]
                 new_state[count] = reached
+                if weight:
+                    new_context[count], score = walk(context[i], token, *ngram)
+                    new_bonus[count] += weight * score
                 count += 1
         rank = np.empty(count)
         for j in range(count):
@@ -130,8 +139,8 @@ def _prefix_beam(
         size = order.shape[0]
         for i in range(size):
             j = order[i]
-            last[i], key[i], state[i], bonus[i] = new_last[j], new_key[j], new_state[j], new_bonus[j]
-            blanks[i], others[i], node[i] = new_blanks[j], new_others[j], new_node[j]
+            last[i], key[i], node[i], bonus[i] = new_last[j], new_key[j], new_node[j], new_bonus[j]
+            blanks[i], others[i], state[i], context[i] = new_blanks[j], new_others[j], new_state[j], new_context[j]
             if grown[j]:
                 tokens[nodes], parents[nodes], node[i] = new_last[j], new_node[j], nodes
                 nodes += 1
@@ -140,6 +149,8 @@ def _prefix_beam(
     for i in range(size):
         scores[i] = _plus(blanks[i], others[i])
         rank[i] = -(scores[i] + bonus[i] + value(state[i], final, first, labels, targets, fails, pending, awards))
+        if weight:
+            rank[i] -= weight * walk(context[i], eos, *ngram)[1]
     order = np.argsort(rank)
     return tokens, parents, node[order], scores[order]
 

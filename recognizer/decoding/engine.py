@@ -14,6 +14,7 @@ from recognizer.decoding.ctc import greedy, prefix_beam
 from recognizer.decoding.joint import joint_search
 from recognizer.decoding.language_model import LanguageModel, Rescorer
 from recognizer.decoding.networks import Floats
+from recognizer.decoding.ngram import NGram, nothing
 from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import PhraseGraph, build
 from recognizer.decoding.rescoring import Tokens, attention_scores
@@ -49,16 +50,17 @@ class FastEngine:
 
     def __init__(
         self, package: Package, search: Search, device: str, calibration: Calibration, description: str,
-        language_model: LanguageModel | None = None, rescorers: Sequence[Rescorer] = (),
+        language_model: LanguageModel | None = None, ngram: NGram | None = None, rescorers: Sequence[Rescorer] = (),
     ) -> None:  # fmt: skip
-        """`rescorers` order the n-best of the CTC beam; `exact` has the scores of ESPnet and takes none."""
+        """`ngram` guides the CTC beam, `rescorers` order its n-best; `exact` has ESPnet's scores and takes none."""
         self.device = device
         self.search = description
         self.eager = search.kind != "exact"
         self._networks, self._features = package.networks, package.features
         self._vocabulary = package.vocabulary
         self._search, self._language_model = search, language_model
-        self._rescorers = [*rescorers, *([language_model] if language_model else [])]
+        self._ngram = ngram or nothing(package.vocabulary.eos)
+        self._rescorers = [self._ngram, *rescorers, *([language_model] if language_model else [])]
         self._texts = Texts(package.vocabulary, calibration)
         self._remembered: OrderedDict[bytes, tuple[Floats, Floats]] = OrderedDict()
         self._graph = lru_cache(maxsize=64)(self._phrase_graph)  # of the sessions that have phrases
@@ -135,7 +137,7 @@ class FastEngine:
 
     def _prefixes(self, log_probs: Floats, graph: PhraseGraph, cap: int) -> list[tuple[Tokens, float]]:
         beam = max(self._search.beam, CTC_BEAM) * _widening(graph)
-        found = prefix_beam(log_probs, beam, self._vocabulary.blank, self._vocabulary.eos, graph)
+        found = prefix_beam(log_probs, beam, self._vocabulary.blank, self._vocabulary.eos, graph, self._ngram)
         return [(tokens[:cap], score) for tokens, score in found]
 
     def _exact(

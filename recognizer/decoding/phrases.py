@@ -118,18 +118,26 @@ def _fail_links(children: list[dict[int, int]]) -> list[int]:
 
 
 @numba.njit(cache=True)
+def arc(state: int, token: int, first: Ids, labels: Ids) -> int:
+    """Where in `labels` this state's arc of a token is; -1 without one."""
+    low, end = first[state], first[state + 1]
+    high = end
+    while low < high:
+        middle = (low + high) // 2
+        if labels[middle] < token:
+            low = middle + 1
+        else:
+            high = middle
+    return int(low) if low < end and labels[low] == token else -1
+
+
+@numba.njit(cache=True)
 def advance(state: int, token: int, first: Ids, labels: Ids, targets: Ids, fails: Ids) -> int:
     """The state after a token."""
     while True:
-        low, high = first[state], first[state + 1]
-        while low < high:
-            middle = (low + high) // 2
-            if labels[middle] < token:
-                low = middle + 1
-            else:
-                high = middle
-        if low < first[state + 1] and labels[low] == token:
-            return int(targets[low])
+        at = arc(state, token, first, labels)
+        if at >= 0:
+            return int(targets[at])
         if state == ROOT:
             return ROOT
         state = fails[state]

@@ -76,6 +76,7 @@ class Engine(Protocol):
     device: str  # "cpu" or "cuda"
     search: str  # how it decodes, for the log
     eager: bool  # so quick that it may search an utterance while its pause lasts, and for nothing if it does not
+    together: int  # requests that are faster at once than one by one; 1: none are
 
     def warm_up(self) -> None: ...
 

@@ -6,7 +6,7 @@ import ctypes
 import os
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -18,13 +18,17 @@ from recognizer.base import Engine, ModelError, Request, Transcript
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-@dataclass(frozen=True)
-class _Ready:
-    """What a child says when its engine is loaded and warm."""
+Answer = Transcript | str  # the transcript, or the stack trace of an engine that raised
 
-    device: str
-    search: str
-    eager: bool
+
+@dataclass(frozen=True)
+class Ready:
+    """What a child says of its engine when that is loaded and warm; see recognizer.base.Engine."""
+
+    device: str = ""
+    search: str = ""
+    eager: bool = False
+    together: int = 1
 
 
 class ChildDied(Exception):
@@ -38,7 +42,7 @@ class Child:
         self._make_engine = make_engine
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
-        self.device, self.search, self.eager = "", "", False  # what the engine says of itself, once it is loaded
+        self.engine = Ready()  # as it says of itself once it is loaded
 
     @property
     def pid(self) -> int | None:
@@ -56,23 +60,23 @@ class Child:
         except BaseException:
             await self.kill()
             raise
-        if not isinstance(answer, _Ready):
+        if not isinstance(answer, Ready):
             await self.kill()
             raise ModelError(str(answer))
-        self.device, self.search, self.eager = answer.device, answer.search, answer.eager
+        self.engine = answer
 
-    async def ask(self, request: Request) -> Transcript | str:
-        """The transcript, or the stack trace of an engine that raised. Raises ChildDied."""
+    async def ask(self, batch: Sequence[Request]) -> list[Answer]:
+        """Each request's answer. Raises ChildDied."""
         if self._pipe is None:
             raise ChildDied
         try:
-            await asyncio.to_thread(self._pipe.send, request)
+            await asyncio.to_thread(self._pipe.send, batch)
         except (OSError, ValueError):
             raise ChildDied from None
-        answer = await self._receive()
-        if not isinstance(answer, Transcript | str):
-            raise AssertionError("a child answers with a transcript or a stack trace")
-        return answer
+        answers = await self._receive()
+        if not isinstance(answers, list) or len(answers) != len(batch):
+            raise AssertionError("a child answers every request")
+        return answers
 
     async def kill(self) -> None:
         process, pipe = self._process, self._pipe
@@ -119,16 +123,17 @@ def run_child(make_engine: Callable[[], Engine], pipe: Connection) -> None:
         traceback.print_exc()
         pipe.send(f"the model cannot be used: {type(error).__name__}")
         return
-    pipe.send(_Ready(engine.device, engine.search, engine.eager))
+    pipe.send(Ready(engine.device, engine.search, engine.eager, engine.together))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            pipe.send(_answer(engine, pipe.recv()))
+            pipe.send(_answers(engine, pipe.recv()))
 
 
-def _answer(engine: Engine, request: Request) -> Transcript | str:
+def _answers(engine: Engine, batch: Sequence[Request]) -> list[Answer]:
+    """Together; where that fails, each alone, so that one fails alone."""
     began = perf_counter()
     try:
-        (transcript,) = engine.transcribe([request])
+        found = engine.transcribe(batch)
     except Exception:
-        return traceback.format_exc()
-    return replace(transcript, decode_seconds=perf_counter() - began)
+        return [traceback.format_exc()] if len(batch) == 1 else [_answers(engine, [one])[0] for one in batch]
+    return [replace(transcript, decode_seconds=perf_counter() - began) for transcript in found]

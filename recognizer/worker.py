@@ -9,12 +9,12 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from audio import SAMPLE_RATE, Draft, Utterance
 from recognizer.base import Engine, ModelError, Options, RecognizerError, Request, Transcript
-from recognizer.child import Child, ChildDied
+from recognizer.child import Answer, Child, ChildDied
 
 log = logging.getLogger("speech.recognizer")
 MAX_TRIES = 2  # a job that kills two workers is given up
@@ -67,17 +67,17 @@ class LocalBackend:
     @property
     def device(self) -> str:
         """Where the engines compute; known once started."""
-        return self._children[0].device
+        return self._children[0].engine.device
 
     @property
     def search(self) -> str:
         """How the engines decode; known once started."""
-        return self._children[0].search
+        return self._children[0].engine.search
 
     @property
     def eager(self) -> bool:
         """Whether a complete draft is searched like its utterance; known once started."""
-        return self._children[0].eager
+        return self._children[0].engine.eager
 
     async def start(self) -> None:
         """Returns when every worker has loaded its model and warmed up. Raises ModelError."""
@@ -130,29 +130,34 @@ class LocalBackend:
         raise ModelError("the worker process dies while it loads the model; is there enough memory?")
 
     async def _serve(self, child: Child) -> None:
-        """One worker's life: the next job, its answer, and a new process where the old one failed."""
+        """One worker's life: the next jobs, their answers, and a new process where the old one failed."""
         while True:
-            job = await self._next()
+            jobs = await self._next(child.engine.together)
             try:
-                if _has_ended(child.pid):  # while it idled: no fault of this job
+                if _has_ended(child.pid):  # while it idled: no fault of these jobs
                     log.error("a worker died while it idled and is replaced")
-                    self._put_back(job)
+                    self._put_back(jobs)
                 else:
-                    await self._decode(child, job)
+                    await self._decode(child, jobs)
                     continue
             except Exception as error:  # it died, hung or answered nonsense: not to be trusted any more
-                self._retry(job, error)
+                self._retry(jobs, error)
             except asyncio.CancelledError:
-                self._put_back(job)  # close() answers what waits
+                self._put_back(jobs)  # close() answers what waits
                 raise
-            await self._wake_one()  # another worker may be free for it
+            await self._wake_one()  # another worker may be free for them
             await child.kill()
             await self._replace(child)
 
-    async def _next(self) -> _Job:
+    async def _next(self, most: int) -> list[_Job]:
+        """Utterances before drafts, at most so many; one that was tried before comes alone: it may be deadly."""
         async with self._work:
             await self._work.wait_for(self._has_job)
-            return self._finals.popleft() if self._finals else self._drafts.popleft()
+            queue = self._finals or self._drafts
+            jobs = [queue.popleft()]
+            while len(jobs) < most and queue and not (jobs[0].tries or queue[0].tries):
+                jobs.append(queue.popleft())
+            return jobs
 
     def _has_job(self) -> bool:
         """Drops the jobs of clients that went away, and drafts that are stale; true when one is left."""
@@ -166,37 +171,32 @@ class LocalBackend:
                 job.done.set_exception(RecognizerError("overloaded", "no worker was free for a draft"))
         return bool(self._finals or self._drafts)
 
-    async def _decode(self, child: Child, job: _Job) -> None:
+    async def _decode(self, child: Child, jobs: Sequence[_Job]) -> None:
         began = time.monotonic()
         async with asyncio.timeout(self._timeout_s):
-            answer = await child.ask(job.request)
-        if job.done.done():
-            return  # its client went away
-        if isinstance(answer, str):
-            log.error("the engine failed on %.1f s of audio:\n%s", _seconds(job), answer)
-            job.done.set_exception(RecognizerError("recognizer_failed", "the recogniser failed on this utterance"))
-            return
-        if job.final:
-            waited, took = began - job.queued_at, time.monotonic() - began
-            log.info("utterance of %.2f s: decoded in %.3f s, queued %.3f s", _seconds(job), took, waited)
-            log.debug("text: %s", answer.text)
-        job.done.set_result(answer)
+            answers = await child.ask([job.request for job in jobs])
+        took = time.monotonic() - began
+        for job, answer in zip(jobs, answers, strict=True):
+            if not job.done.done():  # else its client went away
+                _settle(job, answer, began - job.queued_at, took)
 
-    def _retry(self, job: _Job, error: Exception) -> None:
+    def _retry(self, jobs: Sequence[_Job], error: Exception) -> None:
         hung, died = isinstance(error, TimeoutError), isinstance(error, ChildDied)
         what = "hung" if hung else "died" if died else "failed"
-        log.error("a worker %s on %.1f s of audio and is replaced", what, _seconds(job), exc_info=not (hung or died))
-        job.tries += 1
-        if job.done.done():
-            return
-        if job.tries < MAX_TRIES and job.final:
-            self._put_back(job)
-            return
+        seconds = sum(map(_seconds, jobs))
+        log.error("a worker %s on %.1f s of audio and is replaced", what, seconds, exc_info=not (hung or died))
+        for job in jobs:
+            job.tries += 1
+        again = [job for job in jobs if job.final and job.tries < MAX_TRIES and not job.done.done()]
+        self._put_back(again)
         code = "timeout" if hung else "recognizer_failed"
-        job.done.set_exception(RecognizerError(code, "the recogniser could not decode this utterance"))
+        for job in jobs:
+            if job not in again and not job.done.done():
+                job.done.set_exception(RecognizerError(code, "the recogniser could not decode this utterance"))
 
-    def _put_back(self, job: _Job) -> None:
-        (self._finals if job.final else self._drafts).appendleft(job)
+    def _put_back(self, jobs: Sequence[_Job]) -> None:
+        for job in reversed(jobs):
+            (self._finals if job.final else self._drafts).appendleft(job)
 
     async def _wake_one(self) -> None:
         async with self._work:
@@ -211,6 +211,17 @@ class LocalBackend:
                 log.error("a worker does not start again (%s); next try in %.1f s", error, delay)
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, MAX_BACKOFF_S)
+
+
+def _settle(job: _Job, answer: Answer, waited_s: float, took_s: float) -> None:
+    if isinstance(answer, str):
+        log.error("the engine failed on %.1f s of audio:\n%s", _seconds(job), answer)
+        job.done.set_exception(RecognizerError("recognizer_failed", "the recogniser failed on this utterance"))
+        return
+    if job.final:
+        log.info("utterance of %.2f s: decoded in %.3f s, queued %.3f s", _seconds(job), took_s, waited_s)
+        log.debug("text: %s", answer.text)
+    job.done.set_result(answer)
 
 
 def _seconds(job: _Job) -> float:

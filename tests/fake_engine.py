@@ -35,6 +35,7 @@ class FakeEngine:
     device = "cpu"
     search = "marks in the audio"
     eager = True
+    together = 1
 
     def __init__(self, memory: Path | None = None) -> None:
         self._memory = memory
@@ -63,6 +64,18 @@ class FakeEngine:
         except FileExistsError:
             return False
         return True
+
+
+class TogetherEngine(FakeEngine):
+    """Takes four at once, and notes in `memory` how many came."""
+
+    together = 4
+
+    def transcribe(self, batch: Sequence[Request]) -> list[Transcript]:
+        if self._memory is not None:
+            with (self._memory / "batches").open("a") as file:
+                file.write(f"{len(batch)} ")
+        return super().transcribe(batch)
 
 
 def make_broken_engine() -> FakeEngine:

@@ -1,6 +1,5 @@
 """FastEngine: a packaged model and the search the user chose."""
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -9,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 
 from audio import SAMPLE_RATE, Samples
-from recognizer.base import Hypothesis, Options, Request, Transcript
+from recognizer.base import Hypothesis, Options, Request, Transcript, Word
 from recognizer.decoding.ctc import greedy, prefix_beam
 from recognizer.decoding.joint import joint_search
 from recognizer.decoding.language_model import LanguageModel, Rescorer
@@ -24,7 +23,7 @@ from recognizer.limits import MIN_SAMPLES, bounded, max_tokens, padded
 CTC_BEAM = 20  # prefixes of the first pass; more of them than of the second, which is dearer
 DRAFT_WINDOW = 8 * SAMPLE_RATE  # newest samples that a draft encodes: it costs no more however long one speaks
 SPARE = 2  # hypotheses looked at beyond those wanted: two may spell the same text
-REMEMBERED = 4  # encoder outputs kept: a final whose audio was a draft's needs no second pass
+REMEMBERED = 4  # encoder outputs kept, for each that is encoded at once: a final that was a draft needs no second pass
 Phrases = tuple[tuple[str, float], ...]
 
 
@@ -56,13 +55,14 @@ class FastEngine:
         self.device = device
         self.search = description
         self.eager = search.kind != "exact"
+        self.together = package.networks.together
         self._networks, self._features = package.networks, package.features
         self._vocabulary = package.vocabulary
         self._search, self._language_model = search, language_model
         self._ngram = ngram or nothing(package.vocabulary.eos)
         self._rescorers = [self._ngram, *rescorers, *([language_model] if language_model else [])]
         self._texts = Texts(package.vocabulary, calibration)
-        self._remembered: OrderedDict[bytes, tuple[Floats, Floats]] = OrderedDict()
+        self._remembered: dict[bytes, tuple[Floats, Floats]] = {}
         self._graph = lru_cache(maxsize=64)(self._phrase_graph)  # of the sessions that have phrases
 
     def warm_up(self) -> None:
@@ -71,13 +71,15 @@ class FastEngine:
         self.transcribe([Request(noise, final, options) for final in (False, True)])
 
     def transcribe(self, batch: Sequence[Request]) -> list[Transcript]:
-        return [self._final(request) if request.final else self._draft(request) for request in batch]
+        encoded = self._encoded([request.audio[_skipped(request) :] for request in batch])
+        return [
+            self._final(request, *networks) if request.final else self._draft(request, networks[1])
+            for request, networks in zip(batch, encoded, strict=True)
+        ]
 
-    def _draft(self, request: Request) -> Transcript:
+    def _draft(self, request: Request, log_probs: Floats) -> Transcript:
         """Greedy CTC. Of a long utterance only the end is encoded again; its start is in the draft before."""
-        said = request.known.hypotheses[0].words if request.known and request.known.hypotheses else ()
-        skipped = max(0, len(request.audio) - DRAFT_WINDOW) if said else 0
-        _, log_probs = self._encoded(request.audio[skipped:])
+        skipped = _skipped(request)
         tokens, begins = greedy(log_probs, self._vocabulary.blank)
         spoken = [(token, at) for token, at in zip(tokens, begins, strict=True) if token != self._vocabulary.eos]
         if not spoken:
@@ -86,11 +88,10 @@ class FastEngine:
         samples = max(len(request.audio) - skipped, MIN_SAMPLES)
         heard = self._texts.hypothesis([token for token, _ in spoken], scores, log_probs, samples, words=True)
         if skipped:
-            heard = self._texts.continued(said, heard, skipped)
+            heard = self._texts.continued(_said(request), heard, skipped)
         return Transcript((heard,) if heard.text else ())
 
-    def _final(self, request: Request) -> Transcript:
-        hidden, log_probs = self._encoded(request.audio)
+    def _final(self, request: Request, hidden: Floats, log_probs: Floats) -> Transcript:
         graph = self._graph(request.options.phrases)
         cap = max_tokens(len(request.audio))
         match self._search.kind:
@@ -156,19 +157,31 @@ class FastEngine:
         memory = self._networks.memory(hidden)
         return attention_scores(self._networks, memory, hypotheses, self._vocabulary.sos, self._vocabulary.eos)
 
-    def _encoded(self, audio: Samples) -> tuple[Floats, Floats]:
-        """Encoder output and CTC log probabilities; from memory when the same audio was encoded just now."""
-        audio = padded(audio)
-        key = blake2b(audio.tobytes(), digest_size=16).digest()
-        if key not in self._remembered:
-            self._remembered[key] = self._networks.encode(self._features(audio))
-            while len(self._remembered) > REMEMBERED:
-                self._remembered.popitem(last=False)
-        return self._remembered[key]
+    def _encoded(self, batch: Sequence[Samples]) -> list[tuple[Floats, Floats]]:
+        """Encoder output and CTC log probabilities of each; from memory when the same audio was encoded just now."""
+        audios = [padded(audio) for audio in batch]
+        keys = [blake2b(audio.tobytes(), digest_size=16).digest() for audio in audios]
+        new = {key: audio for key, audio in zip(keys, audios, strict=True) if key not in self._remembered}
+        encoded = self._networks.encode_all([self._features(audio) for audio in new.values()])
+        self._remembered |= zip(new, encoded, strict=True)
+        found = [self._remembered[key] for key in keys]
+        for key in list(self._remembered)[: -REMEMBERED * self.together]:
+            del self._remembered[key]
+        return found
 
     def _phrase_graph(self, phrases: Phrases) -> PhraseGraph:
         spelled = [(self._texts.tokens(phrase), boost) for phrase, boost in phrases]
         return build([(tokens, boost) for tokens, boost in spelled if tokens], self._texts.word_end)
+
+
+def _said(request: Request) -> tuple[Word, ...]:
+    """What an earlier draft of the utterance holds."""
+    return request.known.hypotheses[0].words if request.known and request.known.hypotheses else ()
+
+
+def _skipped(request: Request) -> int:
+    """Samples at the start of a long draft that an earlier one has written already."""
+    return 0 if request.final or not _said(request) else max(0, len(request.audio) - DRAFT_WINDOW)
 
 
 def _widening(graph: PhraseGraph) -> int:

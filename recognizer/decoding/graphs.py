@@ -31,13 +31,53 @@ class EncoderGraph(nn.Module):
         self.encoder, self.ctc = encoder, model.ctc.ctc_lo
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        hidden, _ = self.encoder.embed(features, None)
+        embedded, _ = self.encoder.embed(features, None)
+        hidden = self.layers(embedded, None)[0]
+        return hidden, self.log_probs(hidden)
+
+    def layers(self, embedded: Any, mask: Tensor | None) -> Tensor:
+        """What `embed` gives, with mask (B, 1, T) -> encoder output (B, T, D)."""
         for layer in self.encoder.encoders:
-            hidden, _ = layer(hidden, None)
-        hidden = hidden[0] if isinstance(hidden, tuple) else hidden
-        if hasattr(self.encoder, "after_norm"):
-            hidden = self.encoder.after_norm(hidden)
-        return hidden[0], torch.log_softmax(self.ctc(hidden[0]), dim=-1)
+            embedded, _ = layer(embedded, mask)
+        hidden: Tensor = embedded[0] if isinstance(embedded, tuple) else embedded
+        return self.encoder.after_norm(hidden) if hasattr(self.encoder, "after_norm") else hidden
+
+    def log_probs(self, hidden: Tensor) -> Tensor:
+        return torch.log_softmax(self.ctc(hidden), dim=-1)
+
+
+class BatchGraph(nn.Module):
+    """The same encoder for several utterances at once; each gets what it gets alone."""
+
+    def __init__(self, single: EncoderGraph) -> None:
+        super().__init__()
+        if any(type(module).__name__.startswith("Legacy") for module in single.modules()):
+            raise UnsupportedError("positions that depend on the length of a batch")
+        self.single = single
+        self._mask: Tensor | None = None
+        for module in single.encoder.encoders.modules():
+            if isinstance(module, nn.Conv1d) and module.kernel_size[0] > 1:
+                module.register_forward_pre_hook(self._silence)
+
+    def forward(self, *features: Tensor) -> tuple[Tensor, ...]:
+        """Normalised features (frames, bins) of each -> encoder output (T, D) and log probabilities (T, V) of each."""
+        embedded = [self.single.encoder.embed(one[None], None)[0] for one in features]
+        outputs = [one[0] if isinstance(one, tuple) else one for one in embedded]
+        lengths = torch.tensor([output.shape[1] for output in outputs], device=outputs[0].device)
+        batch: Any = nn.utils.rnn.pad_sequence([output[0] for output in outputs], batch_first=True)
+        mask = (torch.arange(batch.shape[1], device=lengths.device) < lengths[:, None])[:, None]
+        longest = embedded[int(lengths.argmax())]
+        if isinstance(longest, tuple):
+            batch = (batch, *longest[1:])  # its positions are those of all
+        self._mask = mask
+        hidden = self.single.layers(batch, mask)
+        self._mask = None
+        parts = [hidden[number, :length] for number, length in enumerate(lengths.tolist())]
+        return tuple(tensor for part in parts for tensor in (part, self.single.log_probs(part)))
+
+    def _silence(self, _: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor] | None:
+        """A convolution over time (B, D, T) finds nothing after the end of an utterance, as it does alone."""
+        return None if self._mask is None else (inputs[0] * self._mask,)
 
 
 class MemoryGraph(nn.Module):

@@ -1,5 +1,7 @@
 """Where the networks of a model run: exported, in ONNX Runtime, or in torch. Numpy arrays in, numpy arrays out."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,14 +15,22 @@ Ids = NDArray[np.int64]
 Layers = list[Floats]  # keys of each layer of the decoder, then values of each layer
 
 ENCODER, MEMORY, STEP = "encoder", "memory", "step"  # the exported files, without their suffix
+BATCH = "batch"  # the encoder of several utterances, in torch only
+MOST_TOGETHER = 16
 STEP_INT8 = "step-int8"  # the same with weights of 8 bits
 
 
 class Networks(Protocol):
     """One model. Not safe for two threads."""
 
+    together: int  # utterances that are encoded faster at once than one by one; 1: none are
+
     def encode(self, features: Floats) -> tuple[Floats, Floats]:
         """Features (frames, bins) -> encoder output (T, D) and CTC log probabilities (T, V)."""
+        ...
+
+    def encode_all(self, features: Sequence[Floats]) -> list[tuple[Floats, Floats]]:
+        """Of each utterance what `encode` gives."""
         ...
 
     def memory(self, hidden: Floats) -> Layers:
@@ -35,6 +45,8 @@ class Networks(Protocol):
 class OnnxNetworks:
     """The exported files of a folder. Weights are mapped from disk as they are used, so that workers share them."""
 
+    together = 1  # the cores are busy with one
+
     def __init__(self, folder: Path, threads: int, *, int8: bool = False) -> None:
         names = (ENCODER, MEMORY, STEP_INT8 if int8 else STEP)
         self._encoder, self._memory, self._step = (_session(folder / f"{name}.onnx", threads) for name in names)
@@ -43,6 +55,9 @@ class OnnxNetworks:
     def encode(self, features: Floats) -> tuple[Floats, Floats]:
         hidden, log_probs = self._encoder.run(None, {"features": features[None]})
         return hidden, log_probs
+
+    def encode_all(self, features: Sequence[Floats]) -> list[tuple[Floats, Floats]]:
+        return [self.encode(one) for one in features]
 
     def memory(self, hidden: Floats) -> Layers:
         return list(self._memory.run(None, {"hidden": hidden}))
@@ -54,15 +69,25 @@ class OnnxNetworks:
 
 
 class TorchNetworks:
-    """The graphs themselves, for a device that ONNX Runtime is not built for, and where the export failed."""
+    """The graphs themselves, for a device that ONNX Runtime is not built for, and where the export failed.
+
+    On CUDA in half precision, several utterances at once.
+    """
 
     def __init__(self, graphs: dict[str, Any], device: str) -> None:
         self._graphs = {name: graph.to(device).eval() for name, graph in graphs.items()}
         self._device = device
+        self.together = MOST_TOGETHER if device == "cuda" and BATCH in graphs else 1
 
     def encode(self, features: Floats) -> tuple[Floats, Floats]:
         hidden, log_probs = self._run(ENCODER, features[None])
         return hidden, log_probs
+
+    def encode_all(self, features: Sequence[Floats]) -> list[tuple[Floats, Floats]]:
+        if BATCH not in self._graphs or len(features) < 2:
+            return [self.encode(one) for one in features]
+        outputs = self._run(BATCH, *features)
+        return list(zip(outputs[::2], outputs[1::2], strict=True))
 
     def memory(self, hidden: Floats) -> Layers:
         return self._run(MEMORY, hidden)
@@ -74,9 +99,17 @@ class TorchNetworks:
     def _run(self, name: str, *inputs: Array) -> list[Array]:
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), self._precision():
             outputs = self._graphs[name](*(torch.from_numpy(np.ascontiguousarray(x)).to(self._device) for x in inputs))
             return [output.float().cpu().numpy() for output in outputs]
+
+    def _precision(self) -> AbstractContextManager[None]:
+        import torch
+
+        if self._device != "cuda":
+            return nullcontext()
+        bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.autocast("cuda", torch.bfloat16 if bfloat16 else torch.float16)
 
 
 def optimise(source: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from audio import SAMPLE_RATE
 from recognizer.decoding.features import Features
-from recognizer.decoding.networks import ENCODER, MEMORY, STEP, TorchNetworks
+from recognizer.decoding.networks import BATCH, ENCODER, MEMORY, STEP, TorchNetworks
 from recognizer.decoding.package import Package, UnsupportedError, Vocabulary
 from recognizer.decoding.rescoring import attention_scores
 
@@ -20,7 +20,7 @@ def checked_torch_package(model: Any, args: Any, device: str) -> Package:
     """The model as it is in memory, searched without an export. Raises UnsupportedError."""
     ready = Package(TorchNetworks(graphs_of(model), "cpu"), features_of(model), vocabulary_of(model, args))
     check(model, ready)
-    return ready if device == "cpu" else replace(ready, networks=TorchNetworks(graphs_of(model), device))
+    return ready if device == "cpu" else replace(ready, networks=TorchNetworks(with_batches(graphs_of(model)), device))
 
 
 def check(model: Any, ready: Package) -> None:
@@ -71,6 +71,16 @@ def graphs_of(model: Any) -> dict[str, Any]:
         raise UnsupportedError("no CTC branch")
     decoder = model.decoder
     return {ENCODER: graphs.EncoderGraph(model), MEMORY: graphs.MemoryGraph(decoder), STEP: graphs.StepGraph(decoder)}
+
+
+def with_batches(graphs: dict[str, Any]) -> dict[str, Any]:
+    """And the encoder of several utterances at once, for encoders that can do so."""
+    from recognizer.decoding.graphs import BatchGraph
+
+    try:
+        return graphs | {BATCH: BatchGraph(graphs[ENCODER])}
+    except UnsupportedError:
+        return graphs
 
 
 def vocabulary_of(model: Any, args: Any) -> Vocabulary:

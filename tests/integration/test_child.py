@@ -16,12 +16,12 @@ def test_start_ask_kill_and_start_again() -> None:
         child = Child(FakeEngine)
         for _ in range(2):
             await child.start()
-            answer = await child.ask(Request(spoken(3), True, Options()))
+            (answer,) = await child.ask([Request(spoken(3), True, Options())])
             assert isinstance(answer, Transcript) and answer.text == "w3"
             await child.kill()
             assert child.pid is None
         with pytest.raises(ChildDied):
-            await child.ask(Request(spoken(3), True, Options()))
+            await child.ask([Request(spoken(3), True, Options())])
 
     asyncio.run(main())
 
@@ -32,7 +32,7 @@ def test_a_dead_process_is_noticed() -> None:
         await child.start()
         os.kill(child.pid or 0, signal.SIGKILL)
         with pytest.raises(ChildDied):
-            await child.ask(Request(spoken(3), True, Options()))
+            await child.ask([Request(spoken(3), True, Options())])
         await child.kill()
 
     asyncio.run(main())
@@ -54,7 +54,7 @@ def test_long_utterances_pass_on_either_event_loop(new_loop: Callable[[], asynci
         child = Child(FakeEngine)
         await child.start()
         for word in (3, 4):
-            answer = await child.ask(Request(spoken(word, seconds=60), True, Options()))
+            (answer,) = await child.ask([Request(spoken(word, seconds=60), True, Options())])
             assert isinstance(answer, Transcript) and answer.text == f"w{word}"
         await child.kill()
 

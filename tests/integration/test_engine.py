@@ -83,17 +83,17 @@ def test_a_phrase_is_heard_where_something_else_was(package_folder: Path, kind: 
 
 def test_an_audio_that_was_a_draft_is_not_encoded_again(package_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = make(package_folder, "two_pass")
-    encode, calls = engine._networks.encode, list[int]()
+    encode_all, calls = engine._networks.encode_all, list[int]()
 
-    def counted(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        calls.append(len(features))
-        return encode(features)  # type: ignore[no-any-return]
+    def counted(features: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+        calls.extend(map(len, features))
+        return encode_all(features)  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(engine._networks, "encode", counted)
+    monkeypatch.setattr(engine._networks, "encode_all", counted)
     request = noise(16_000)
     engine.transcribe([Request(request.audio, False, Options())])
     engine.transcribe([request])
-    engine.transcribe([request])
+    assert len(engine.transcribe([request, request])) == 2
     assert len(calls) == 1
     for _ in range(9):
         engine.transcribe([noise(8_000)])
@@ -104,7 +104,7 @@ def test_a_draft_of_nothing_is_empty(package_folder: Path, monkeypatch: pytest.M
     engine = make(package_folder, "two_pass")
     blanks = np.full((9, 30), -50.0, np.float32)
     blanks[:, 0] = 0.0
-    monkeypatch.setattr(engine._networks, "encode", lambda features: (np.zeros((9, 16), np.float32), blanks))
+    monkeypatch.setattr(engine._networks, "encode", lambda _: (np.zeros((9, 16), np.float32), blanks))
     silence = np.zeros(16_000, np.float32)
     for transcript in engine.transcribe([Request(silence, final, Options()) for final in (True, False)]):
         assert transcript.hypotheses == ()

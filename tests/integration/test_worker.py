@@ -20,6 +20,7 @@ from tests.fake_engine import (
     HANG,
     RAISE,
     FakeEngine,
+    TogetherEngine,
     make_broken_engine,
     make_deadly_engine,
     make_engine_twice,
@@ -108,6 +109,26 @@ def test_a_worker_that_hangs_is_replaced_and_its_job_decoded_again(tmp_path: Pat
         assert (await say(backend, HANG)).text == f"w{HANG}"
 
     run(scenario, partial(FakeEngine, tmp_path), timeout_s=1.0)
+
+
+def test_an_engine_that_takes_several_gets_what_waits(tmp_path: Path) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        transcripts = await asyncio.gather(*(say(backend, n) for n in range(1, 8)))
+        assert [t.text for t in transcripts] == [f"w{n}" for n in range(1, 8)]
+
+    run(scenario, partial(TogetherEngine, tmp_path))
+    batches = [int(size) for size in (tmp_path / "batches").read_text().split()]
+    assert sum(batches) == 7 and max(batches) == 4
+
+
+@pytest.mark.parametrize("marker", [RAISE, DIE])
+def test_one_of_several_fails_alone(marker: int) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        said = await asyncio.gather(*(say(backend, n) for n in (1, 2, marker, 3)), return_exceptions=True)
+        assert [one.text for one in said if isinstance(one, Transcript)] == ["w1", "w2", "w3"]
+        assert isinstance(said[2], RecognizerError) and said[2].code == "recognizer_failed"
+
+    run(scenario, TogetherEngine)
 
 
 def test_a_job_that_kills_every_worker_is_given_up() -> None:

@@ -51,6 +51,7 @@ class SymbolicEngine:
     device = "cpu"
     search = "levels"
     eager = True
+    together = 1
 
     def warm_up(self) -> None:
         pass

@@ -119,12 +119,11 @@ def _package(files: ModelFiles, device: str, options: EngineOptions) -> tuple[An
 
 
 def _ngram(files: ModelFiles, eos: int) -> Any:
-    """What a package brings of its texts, weighted by its `ngram_weight`; of no weight where it brings none."""
-    from recognizer.decoding.ngram import load, nothing
+    """What a package brings of its texts, weighted by its `ngram_weight`; None where it brings nothing."""
+    from recognizer.decoding.ngram import load
 
-    if files.ngram_file is None:
-        return nothing(eos)
-    return load(files.ngram_file, eos, float(files.decoding.get("ngram_weight", 0.0)))
+    weight = float(files.decoding.get("ngram_weight", 0.0))
+    return load(files.ngram_file, eos, weight) if weight and files.ngram_file else None
 
 
 def _rescorers(files: ModelFiles, tokens: Sequence[str]) -> list[WritingScores]:

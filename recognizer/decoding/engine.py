@@ -13,7 +13,7 @@ from recognizer.decoding.ctc import greedy, prefix_beam
 from recognizer.decoding.joint import joint_search
 from recognizer.decoding.language_model import LanguageModel, Rescorer
 from recognizer.decoding.networks import Floats
-from recognizer.decoding.ngram import NGram, nothing
+from recognizer.decoding.ngram import NGram
 from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import PhraseGraph, build
 from recognizer.decoding.rescoring import Tokens, attention_scores
@@ -59,8 +59,8 @@ class FastEngine:
         self._networks, self._features = package.networks, package.features
         self._vocabulary = package.vocabulary
         self._search, self._language_model = search, language_model
-        self._ngram = ngram or nothing(package.vocabulary.eos)
-        self._rescorers = [self._ngram, *rescorers, *([language_model] if language_model else [])]
+        self._ngram = ngram
+        self._rescorers = [one for one in (ngram, language_model, *rescorers) if one is not None]
         self._texts = Texts(package.vocabulary, calibration)
         self._remembered: dict[bytes, tuple[Floats, Floats]] = {}
         self._graph = lru_cache(maxsize=64)(self._phrase_graph)  # of the sessions that have phrases

@@ -38,14 +38,21 @@ class NGram:
 
     def sentences(self, hypotheses: Sequence[Sequence[int]]) -> NDArray[np.float64]:
         """Weighted log probability of each, its end included, shape (n,)."""
-        return self.weight * np.array([self._sentence(hypothesis) for hypothesis in hypotheses])
+        rows = [np.array((*hypothesis, self.eos), np.int64) for hypothesis in hypotheses]
+        return self.weight * np.array([_sentence(row, self.start, *self.arrays) for row in rows])
 
-    def _sentence(self, hypothesis: Sequence[int]) -> float:
-        state, total = self.start, 0.0
-        for token in (*hypothesis, self.eos):
-            state, score = walk(state, token, *self.arrays)
-            total += score
-        return total
+    @property
+    def sound(self) -> bool:
+        """Whether one can walk along it: compiled code does not look where it steps."""
+        states, arcs = len(self.fails), len(self.labels)
+        return bool(
+            len(self.first) == states + 1 == len(self.backoffs) + 1
+            and arcs == len(self.targets) == len(self.scores) == self.first[-1]
+            and (np.diff(self.first, prepend=0) >= 0).all()
+            and ((0 <= self.targets) & (self.targets < states)).all()
+            and ((0 <= self.fails) & (self.fails <= np.maximum(np.arange(states) - 1, 0))).all()
+            and 0 <= self.start < states
+        )
 
 
 def nothing(eos: int) -> NGram:
@@ -60,10 +67,12 @@ def load(path: Path, eos: int, weight: float) -> NGram:
         with np.load(path) as stored:
             first, labels, targets, fails = (stored[name].astype(np.int64) for name in IDS)
             scores, backoffs = (stored[name].astype(np.float64) for name in SCORES)
-            start = int(stored["start"])
+            ngram = NGram(first, labels, targets, fails, scores, backoffs, int(stored["start"]), eos, weight)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise ModelError(f"the n-gram model {path.name} cannot be read ({type(error).__name__})") from error
-    return NGram(first, labels, targets, fails, scores, backoffs, start, eos, weight)
+    if not ngram.sound:
+        raise ModelError(f"the n-gram model {path.name} is damaged")
+    return ngram
 
 
 @numba.njit(cache=True)
@@ -80,3 +89,14 @@ def walk(
             return ROOT, total + UNHEARD
         total += backoffs[state]
         state = fails[state]
+
+
+@numba.njit(cache=True)
+def _sentence(
+    tokens: Ids, start: int, first: Ids, labels: Ids, targets: Ids, fails: Ids, scores: Doubles, backoffs: Doubles
+) -> float:
+    state, total = start, 0.0
+    for token in tokens:
+        state, score = walk(state, token, first, labels, targets, fails, scores, backoffs)
+        total += score
+    return total

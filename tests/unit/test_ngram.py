@@ -80,6 +80,15 @@ def test_one_that_knows_nothing_changes_nothing() -> None:
     assert nothing(EOS).sentences([(1, 2), ()]).tolist() == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("part, value", [("targets", 99), ("fails", 1), ("first", 99), ("start", 99)])
+def test_a_damaged_file_is_not_walked(part: str, value: int, tmp_path: Path) -> None:
+    path, arrays = tmp_path / "ngram.npz", automaton(estimated(3), EOS)
+    arrays[part] = np.full_like(arrays[part], value)
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=r"n-gram model ngram\.npz is damaged"):
+        load(path, EOS, 1.0)
+
+
 def test_a_broken_file_is_said_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "ngram.npz"
     path.write_bytes(b"no arrays")

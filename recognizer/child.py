@@ -48,6 +48,14 @@ class Child:
     def pid(self) -> int | None:
         return self._process.pid if self._process is not None else None
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone or a zombie, which stays to be reaped by `kill`."""
+        try:
+            return self.pid is None or os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return True
+
     async def start(self) -> None:
         """Returns when the engine is loaded and warm. Raises ModelError or ChildDied."""
         context = get_context("spawn")

@@ -6,7 +6,6 @@ A worker that dies or takes too long is killed and replaced, and its job is deco
 import asyncio
 import contextlib
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -134,7 +133,7 @@ class LocalBackend:
         while True:
             jobs = await self._next(child.engine.together)
             try:
-                if _has_ended(child.pid):  # while it idled: no fault of these jobs
+                if child.ended:  # while it idled: no fault of these jobs
                     log.error("a worker died while it idled and is replaced")
                     self._put_back(jobs)
                 else:
@@ -183,15 +182,13 @@ class LocalBackend:
     def _retry(self, jobs: Sequence[_Job], error: Exception) -> None:
         hung, died = isinstance(error, TimeoutError), isinstance(error, ChildDied)
         what = "hung" if hung else "died" if died else "failed"
-        seconds = sum(map(_seconds, jobs))
+        seconds, code = sum(map(_seconds, jobs)), "timeout" if hung else "recognizer_failed"
         log.error("a worker %s on %.1f s of audio and is replaced", what, seconds, exc_info=not (hung or died))
-        for job in jobs:
+        for job in reversed(jobs):
             job.tries += 1
-        again = [job for job in jobs if job.final and job.tries < MAX_TRIES and not job.done.done()]
-        self._put_back(again)
-        code = "timeout" if hung else "recognizer_failed"
-        for job in jobs:
-            if job not in again and not job.done.done():
+            if job.final and job.tries < MAX_TRIES:
+                self._put_back([job])  # _has_job drops it where its client went away
+            elif not job.done.done():
                 job.done.set_exception(RecognizerError(code, "the recogniser could not decode this utterance"))
 
     def _put_back(self, jobs: Sequence[_Job]) -> None:
@@ -226,14 +223,6 @@ def _settle(job: _Job, answer: Answer, waited_s: float, took_s: float) -> None:
 
 def _seconds(job: _Job) -> float:
     return len(job.request.audio) / SAMPLE_RATE
-
-
-def _has_ended(pid: int | None) -> bool:
-    """Whether the process is gone or a zombie; it stays for its Child to reap."""
-    try:
-        return pid is None or os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-    except ChildProcessError:
-        return True
 
 
 def _closed() -> RecognizerError:

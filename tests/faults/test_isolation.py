@@ -55,11 +55,13 @@ async def sends_garbage(port: int, name: str) -> None:
             assert closed(await peer.rest()) == 1008
 
 
-async def misbehave(port: int, name: str, tasks: asyncio.TaskGroup, open_: contextlib.AsyncExitStack) -> Peer:
-    """One of each kind; returns the one that does not read yet."""
+async def misbehave(
+    port: int, name: str, tasks: asyncio.TaskGroup, open_: contextlib.AsyncExitStack
+) -> tuple[Peer, asyncio.Task[None]]:
+    """One of each kind; returns the one that does not read yet, and the one that needs the stream until it is done."""
     alive = asyncio.Event()
     tasks.create_task(killed(port, name, alive))
-    tasks.create_task(sends_garbage(port, name))
+    garbage = tasks.create_task(sends_garbage(port, name))
     sleeper = await open_.enter_async_context(hub_socket(port, f"{name}/subscribe", LISTEN, max_queue=1))
     await sleeper.next()
     stuck = await open_.enter_async_context(
@@ -67,7 +69,7 @@ async def misbehave(port: int, name: str, tasks: asyncio.TaskGroup, open_: conte
     )
     await stuck.next()
     await alive.wait()
-    return sleeper
+    return sleeper, garbage
 
 
 def test_a_shared_session_among_bad_neighbours() -> None:
@@ -80,8 +82,9 @@ def test_a_shared_session_among_bad_neighbours() -> None:
         ):
             good = [await open_.enter_async_context(hub_socket(port, "talk/subscribe", LISTEN)) for _ in range(4)]
             hearing = [tasks.create_task(peer.rest()) for peer in good]
-            sleeper = await misbehave(port, "talk", tasks, open_)
+            sleeper, garbage = await misbehave(port, "talk", tasks, open_)
             await speak(speaker, SPEECH)
+            await garbage
             await speaker.send("stop")
             own = await speaker.rest()
             assert transcripts(own) == WORDS and closed(own) == 1000

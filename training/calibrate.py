@@ -71,7 +71,8 @@ def calibration_error(judged: Sequence[Judged]) -> float:
 def halves(judged: Sequence[Judged]) -> list[Judged]:
     """Each half as calibrated by the line of the other one: what a new recording may expect."""
     even, odd = judged[::2], judged[1::2]
-    return [calibrated(one, fit(odd)) for one in even] + [calibrated(one, fit(even)) for one in odd]
+    of_even, of_odd = fit(even), fit(odd)
+    return [calibrated(one, of_odd) for one in even] + [calibrated(one, of_even) for one in odd]
 
 
 def calibrate(recipe: Recipe) -> None:

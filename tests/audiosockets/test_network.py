@@ -20,7 +20,7 @@ def test_machines_with_a_bad_network_between_them(tmp_path: Path) -> None:
         pytest.skip(reason)
     if not MODEL.exists():
         pytest.skip(f"{MODEL.name} is not in models/")
-    assert measure(tmp_path, seconds=12.0, outage_s=2.0) == {"server": True, "processor": True}
+    assert measure(tmp_path, seconds=8.0, outage_s=2.0) == {"server": True, "processor": True}
 
 
 def test_a_slow_and_stalling_network_loses_nothing(

@@ -28,10 +28,10 @@ def test_calibration_finds_the_line_and_removes_the_error() -> None:
     judged = sure(4_000)
     assert calibration_error(judged) > 0.15
     assert calibration_error(halves(judged)) < 0.06
-    slope, _ = fit(judged)
-    assert slope > 1
+    line = fit(judged)
+    assert line[0] > 1
     order = sorted(judged, key=lambda one: one.confidence)
-    moved = [calibrated(one, fit(judged)).confidence for one in order]
+    moved = [calibrated(one, line).confidence for one in order]
     assert moved == sorted(moved) and 0 < moved[0] and moved[-1] < 1
 
 

@@ -29,6 +29,7 @@ class Stream:
     recorder: str = "live"  # or "away"
     lang: str = ""  # of recognition
     may_publish: bool = False
+    id: str = ""  # no other stream has it, also none of this name
 
     def seconds(self, position: int) -> float:
         return position / self.format.sample_rate
@@ -163,6 +164,7 @@ def _stream(values: Mapping[str, Any]) -> Stream:
         values.get("recorder", "live"),
         values.get("lang", ""),
         values.get("may_publish", False),
+        values.get("id", ""),
     )
 
 

@@ -34,5 +34,5 @@ def build_streams(
     return Streams(hub, Recognition(hub, serve, full), ready, access)
 
 
-def _later(delay_s: float, function: Callable[..., None], *arguments: Any) -> asyncio.TimerHandle:
+def _later(delay_s: float, function: Callable[..., object], *arguments: Any) -> asyncio.TimerHandle:
     return asyncio.get_running_loop().call_later(delay_s, function, *arguments)

@@ -16,9 +16,9 @@ class Rules:
 
     open: bool = False  # everybody may list, hear and publish to every stream
     depth: Depth = Depth()
-    grace_s: float = 60.0  # a stream waits so long for a recorder whose link was lost
+    grace_s: float = 60.0  # a stream waits so long for a recorder whose link was lost, its end for a subscriber
     speed: float = 4.0  # times real time that a recorder may send
-    max_streams: int = 100
+    max_streams: int = 100  # and as many that have ended
     max_subscribers: int = 100  # of one stream
     max_listeners: int = 1000  # subscribers of all streams
 
@@ -26,7 +26,7 @@ class Rules:
 class Later(Protocol):
     """Calls a function so many seconds from now."""
 
-    def __call__(self, delay_s: float, function: Callable[..., None], *arguments: Any) -> object: ...
+    def __call__(self, delay_s: float, function: Callable[..., object], *arguments: Any) -> object: ...
 
 
 class Hub:
@@ -35,6 +35,7 @@ class Hub:
     def __init__(self, rules: Rules, langs: Collection[str], new_token: Callable[[], str], later: Later) -> None:
         self.rules = rules
         self.streams: dict[str, Stream] = {}
+        self._ended: dict[str, Stream] = {}  # by id, for subscribers whose link was lost before the end
         self.stopping = False
         self.langs = list(langs)
         self._new_token = new_token
@@ -53,14 +54,18 @@ class Hub:
         if len(self.streams) >= self.rules.max_streams:
             raise Refusal("too_many", f"there may be {self.rules.max_streams} streams at a time")
         keys = Keys.of(access, self._new_token)
-        stream = Stream(name, format, keys, self.rules.depth, start=start, lang=lang)
+        stream = Stream(name, format, keys, self.rules.depth, start=start, lang=lang, id=self._new_token())
         self.streams[name] = stream
         return stream
 
-    def find(self, name: str, token: str, need: Right) -> Stream:
-        """A stream for somebody who shows this token; without any it is empty."""
+    def find(self, name: str, token: str, need: Right, id: str = "") -> Stream:
+        """A stream for somebody who shows this token; without any it is empty.
+
+        Who says by its `id` which stream it heard before also finds what is left of that one.
+        """
         require_name(name)
-        stream = self.streams.get(name)
+        ended = self._ended.get(id)
+        stream = ended if ended is not None and ended.name == name else self.streams.get(name)
         right = self._right(stream, token) if stream else Right.NONE
         if stream is not None and right >= need:
             return stream
@@ -103,10 +108,14 @@ class Hub:
             self.finish(stream, "lost")
 
     def end(self, stream: Stream, reason: EndReason) -> None:
-        """Its name is free again; subscribers still get what is left."""
+        """Its name is free again; subscribers still get what is left, for a while also those who were cut off."""
         stream.end(reason)
         if self.streams.get(stream.name) is stream:
             del self.streams[stream.name]
+            self._ended[stream.id] = stream
+            self._later(self.rules.grace_s, self._ended.pop, stream.id, None)
+            if len(self._ended) > self.rules.max_streams:
+                del self._ended[next(iter(self._ended))]
 
     def stop(self) -> None:
         self.stopping = True

@@ -22,6 +22,7 @@ class Query:
     ago_s: float | None = None
     since: int | None = None
     policy: Policy = "drop-oldest"
+    id: str = ""  # of the stream that this subscriber heard before
 
     def since_in(self, stream: Stream) -> int | None:
         if self.ago_s is None:
@@ -33,7 +34,7 @@ def parse(pairs: Iterable[tuple[str, str]]) -> Query:
     """Raises Refusal, whose text names the field."""
     layers: Layers = DEFAULT_LAYERS
     policy: Policy = "drop-oldest"
-    ago_s, since, seen = None, None, set[str]()
+    ago_s, since, id, seen = None, None, "", set[str]()
     for name, value in pairs:
         if name in seen:
             raise Refusal("protocol", f"{name} is given twice")
@@ -46,9 +47,11 @@ def parse(pairs: Iterable[tuple[str, str]]) -> Query:
             policy = _POLICIES[value]
         elif name == "policy":
             raise Refusal("protocol", f"policy must be one of {', '.join(_POLICIES)}")
+        elif name == "id":
+            id = value
         else:
-            raise Refusal("protocol", "the query may hold layers, from and policy")
-    return Query(layers, ago_s, since, policy)
+            raise Refusal("protocol", "the query may hold layers, from, policy and id")
+    return Query(layers, ago_s, since, policy, id)
 
 
 def _layers(value: str) -> Layers:

@@ -31,12 +31,13 @@ class Listener(Protocol):
 
 
 class Stream:
-    """`start` is its first position, `lang` the language of its recogniser, empty without one."""
+    """`start` is its first position, `lang` the language of its recogniser or empty; no other has its `id`."""
 
     def __init__(
-        self, name: str, format: Format, keys: Keys, depth: Depth, *, start: int = 0, lang: str = ""
+        self, name: str, format: Format, keys: Keys, depth: Depth, *, start: int = 0, lang: str = "", id: str = ""
     ) -> None:  # fmt: skip
         self.name = name
+        self.id = id
         self.format = format
         self.keys = keys
         self.lang = lang

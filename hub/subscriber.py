@@ -30,7 +30,8 @@ class Subscriber:
     def greeting(self, kind: str, *, may_publish: bool) -> str:
         fields = {"stream": self._stream.name, **describe(self._stream), "may_publish": may_publish}
         if kind == "subscribed":
-            fields |= {"layers": [name for name in self._stream.layers if self._wants(name)], "from": self.at}
+            layers = [name for name in self._stream.layers if self._wants(name)]
+            fields |= {"id": self._stream.id, "layers": layers, "from": self.at}
         return encode(kind, **fields)
 
     def next_message(self) -> str | bytes | None:

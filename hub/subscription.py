@@ -34,7 +34,7 @@ class Subscription(Connection):
     def open(self) -> None:
         query = NOTHING if self._query is None else parse(self._query)
         need = Right.PUBLISH if self._query is None else Right.LISTEN
-        stream = self._hub.find(self._name, self._token, need)
+        stream = self._hub.find(self._name, self._token, need, query.id)
         self._hub.require_place(stream)
         self._subscriber = Subscriber(stream, query.layers, query.since_in(stream), query.policy)
         self._may_publish = self._hub.may(stream, self._token, Right.PUBLISH)

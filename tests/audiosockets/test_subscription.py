@@ -11,6 +11,14 @@ from tests.audiosockets.proxy import Proxy
 from tests.fake_engine import spoken
 
 
+class Counting(Memory):
+    layer = "count"
+
+    def process(self, block: Block) -> dict[str, int]:
+        super().process(block)
+        return {"blocks": len(self.blocks)}
+
+
 def words(memory: Memory) -> list[str]:
     results = [each.data for each in memory.events if each.data.get("type") == "result"]
     return [each["alternatives"][0]["transcript"] for each in results if each["final"]]
@@ -99,15 +107,8 @@ def test_two_events_that_are_alike_are_two() -> None:
 
 
 def test_published_events_reach_everybody_also_across_a_lost_link(url: str, stream: str, proxy: Proxy) -> None:
-    class Counter(Memory):
-        layer = "count"
-
-        def process(self, block: Block) -> dict[str, int]:
-            super().process(block)
-            return {"blocks": len(self.blocks)}
-
     with recording(url, stream) as (_, source):
-        counter = Counter(proxy.url, stream, token=TOKEN)
+        counter = Counting(proxy.url, stream, token=TOKEN)
         running = Running(counter)
         listening = Running(memory := Memory(url, stream, token=TOKEN, layers=("count",)))
         eventually(lambda: counter.streams and memory.streams)
@@ -137,6 +138,26 @@ def test_a_listener_may_come_before_its_stream(url: str, stream: str) -> None:
         source.say(noise_of(0.1))
         eventually(lambda: memory.blocks)
     running.join()
+
+
+def test_the_end_of_a_stream_reaches_who_was_cut_off(url: str, stream: str, proxy: Proxy) -> None:
+    pcm = noise_of(1.0)
+    running = Running(memory := Memory(proxy.url, stream, token=TOKEN, layers=("audio", "count")))
+    others = [
+        Running(Counting(url, stream, token=TOKEN)),
+        Running(near := Memory(url, stream, token=TOKEN, layers=("count",))),
+    ]
+    with recording(url, stream) as (_, source):
+        source.say(pcm[:RATE])
+        eventually(lambda: memory.blocks and memory.events)
+        proxy.cut(stay_down=True)
+        source.say(pcm[RATE:])
+        eventually(lambda: len(near.events) == 2)
+    proxy.up()
+    for each in (running, *others):
+        each.join()
+    assert (memory.pcm, memory.gaps, memory.closed) == (pcm, [], 1)
+    assert [each.end for each in memory.events] == [RATE // 2, RATE]
 
 
 def test_a_stream_that_ended_while_the_link_was_lost_is_given_up(url: str, stream: str, proxy: Proxy) -> None:

@@ -13,7 +13,7 @@ from hub import wire as server
 FORMAT = Format(16_000, 2)
 SUBSCRIBED = {
     "stream": "s", "encoding": "s16le", "sample_rate": 16_000, "channels": 2, "position": 8, "from": 3,
-    "layers": ["audio"], "recorder": "away", "lang": "ja", "may_publish": True,
+    "layers": ["audio"], "recorder": "away", "lang": "ja", "may_publish": True, "id": "i",
 }  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_what_the_client_packs_the_server_reads() -> None:
 
 
 def test_each_text_message_becomes_its_value() -> None:
-    stream = Stream("s", FORMAT, 8, 3, ("audio",), "away", "ja", True)
+    stream = Stream("s", FORMAT, 8, 3, ("audio",), "away", "ja", True, "i")
     assert wire.decode(text("subscribed", **SUBSCRIBED), None) == stream
     assert stream.seconds(8) == 8 / 16_000
     recording = wire.decode(text("recording", **SUBSCRIBED, listen_token="l", record_token="r", grace_s=1), None)

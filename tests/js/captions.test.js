@@ -5,7 +5,7 @@ import { EMPTY, MAX_LINES, closed, receive } from "../../static/js/listen/captio
 import { pauseMs, subscriptionUrl, tokenOf } from "../../static/js/listen/subscription.js";
 import { pageLanguage, texts } from "../../static/js/listen/texts.js";
 
-const SUBSCRIBED = { type: "subscribed", recorder: "live", lang: "ja", sample_rate: 16_000, position: 32_000, from: 0 };
+const SUBSCRIBED = { type: "subscribed", recorder: "live", lang: "ja", sample_rate: 16_000, position: 32_000, from: 0, id: "i" };
 
 /** @param {number} segment @param {string} transcript */
 function result(segment, transcript, { final = true, session = "s", start = segment * 16_000 } = {}) {
@@ -22,7 +22,7 @@ test("finals become lines, the interim result is shown until its final comes", (
   assert.equal(interim.interim, "こん");
   const state = receive(interim, result(0, "こんにちは"));
   assert.deepEqual([state.interim, state.lines], ["", [{ key: "s/0", start: 0, text: "こんにちは" }]]);
-  assert.deepEqual([state.phase, state.lang, state.from], ["live", "ja", 16_000]);
+  assert.deepEqual([state.phase, state.lang, state.id, state.from], ["live", "ja", "i", 16_000]);
 });
 
 test("what comes again after a lost connection is shown once", () => {
@@ -90,10 +90,10 @@ test("a day of captions does not fill the memory", () => {
 test("the address of the stream lies beside that of the page and holds no token", () => {
   const page = "https://host/speech/listen/talk#secret-secret-secret";
   assert.equal(
-    subscriptionUrl(page, "talk", null),
+    subscriptionUrl(page, "talk", null, ""),
     "wss://host/speech/streams/talk/subscribe?layers=results,level,keyword&from=-30s",
   );
-  assert.match(subscriptionUrl("http://host/listen/talk", "talk", 7), /^ws:.*from=7$/);
+  assert.match(subscriptionUrl("http://host/listen/talk", "talk", 7, "a b"), /^ws:.*from=7&id=a%20b$/);
 });
 
 test("only what can be a token is taken for one", () => {

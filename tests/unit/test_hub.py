@@ -20,9 +20,9 @@ class Timers:
     """A clock that the test turns."""
 
     def __init__(self) -> None:
-        self.waiting: list[tuple[float, Callable[..., None], tuple[Any, ...]]] = []
+        self.waiting: list[tuple[float, Callable[..., object], tuple[Any, ...]]] = []
 
-    def __call__(self, delay_s: float, function: Callable[..., None], *arguments: Any) -> None:
+    def __call__(self, delay_s: float, function: Callable[..., object], *arguments: Any) -> None:
         self.waiting.append((delay_s, function, arguments))
 
     def ring(self) -> None:
@@ -36,9 +36,9 @@ def make_hub(timers: Timers | None = None, **rules: Any) -> Hub:
     return Hub(Rules(**rules), ["en", "ja"], lambda: f"random-token-{next(numbers):04}", timers or Timers())
 
 
-def code(hub: Hub, name: str, token: str, need: Right = Right.LISTEN) -> str:
+def code(hub: Hub, name: str, token: str, need: Right = Right.LISTEN, id: str = "") -> str:
     try:
-        hub.find(name, token, need)
+        hub.find(name, token, need, id)
     except Refusal as refusal:
         return refusal.code
     return ""
@@ -110,6 +110,33 @@ def test_a_lost_recorder_has_its_time_to_come_back() -> None:
     hub.leave(stream, link)
     timers.ring()
     assert stream.ended == "lost" and not hub.streams
+
+
+def test_who_was_cut_off_finds_what_is_left_of_a_stream_for_a_while() -> None:
+    timers = Timers()
+    hub = make_hub(timers, grace_s=5)
+    stream = hub.record("talk", WISH)
+    listen = stream.keys.listen
+    hub.end(stream, "ended")
+    assert hub.find("talk", listen, Right.LISTEN, stream.id) is stream and timers.waiting[0][0] == 5
+    assert code(hub, "talk", listen) == "not_found", "nobody begins to hear what has ended"
+    for name, token in (("other", listen), ("talk", "wrong")):
+        assert code(hub, name, token, id=stream.id) == "not_found"
+    following = hub.record("talk", replace(WISH, access=Access(listen_token=listen)))
+    assert following.id != stream.id
+    assert hub.find("talk", listen, Right.LISTEN, stream.id) is stream
+    timers.ring()
+    assert hub.find("talk", listen, Right.LISTEN, stream.id) is following
+
+
+def test_so_many_ended_streams_are_held_and_no_more() -> None:
+    hub = make_hub(max_streams=2, open=True)
+    streams = [hub.record("talk", WISH)]
+    for _ in range(2):
+        hub.end(streams[-1], "ended")
+        streams.append(hub.record("talk", WISH))
+    hub.end(streams[-1], "ended")
+    assert [code(hub, "talk", "", id=stream.id) for stream in streams] == ["not_found", "", ""]
 
 
 def test_a_stream_that_is_recognised_ends_after_the_last_word() -> None:

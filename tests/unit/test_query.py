@@ -17,7 +17,7 @@ def test_what_may_be_asked() -> None:
     assert query("") == Query(frozenset({"audio", "results"}), None, None, "drop-oldest")
     assert query("layers=*&from=now&policy=disconnect") == Query(None, None, None, "disconnect")
     assert query("layers=level,keyword&from=-2.5s") == Query(frozenset({"level", "keyword"}), 2.5)
-    assert query("from=123") == Query(since=123)
+    assert query("from=123&id=x") == Query(since=123, id="x")
 
 
 def test_seconds_become_positions_of_the_stream() -> None:

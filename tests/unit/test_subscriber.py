@@ -53,7 +53,7 @@ def test_the_greeting_says_what_is_there_and_where_the_audio_begins() -> None:
     assert greeting == {
         "type": "subscribed", "stream": "talk", "encoding": "s16le", "sample_rate": 8_000, "channels": 1,
         "position": 1600, "recorder": "away", "lang": "", "may_publish": False, "layers": ["audio", "results"],
-        "from": 1000,
+        "from": 1000, "id": "",
     }  # fmt: skip
     assert "from" not in parse(Subscriber(stream, frozenset()).greeting("publishing", may_publish=True))
 

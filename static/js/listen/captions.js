@@ -4,8 +4,8 @@
  * @typedef {{key: string, start: number, text: string}} Line a final, or a hole where `text` is empty; start in seconds
  * @typedef {{phase: "connecting" | "live" | "away" | "ended" | "waiting" | "refused", problem: string | null,
  *   lang: string, lines: readonly Line[], interim: string, level: number | null,
- *   keywords: ReadonlyMap<string, number>, rate: number, from: number | null, spotted: number, counted: number}} State
- *   `from` is the position to go on from after a lost connection, `spotted` the end of the newest keyword;
+ *   keywords: ReadonlyMap<string, number>, rate: number, id: string, from: number | null, spotted: number, counted: number}} State
+ *   `from` is the position of the stream `id` to go on from after a lost connection, `spotted` the end of the newest keyword;
  *   keywords up to `counted` come again and are counted already
  * @typedef {{type: string, [field: string]: any}} Message
  */
@@ -22,6 +22,7 @@ export const EMPTY = {
   level: null,
   keywords: new Map(),
   rate: 16_000,
+  id: "",
   from: null,
   spotted: 0,
   counted: 0,
@@ -74,7 +75,8 @@ function subscribed(state, message) {
   const from = same ? state.from : message.from;
   const phase = message.recorder === "live" ? "live" : "away";
   const counted = same ? state.spotted : 0;
-  return { ...state, phase, problem: null, lang: message.lang, rate: message.sample_rate, from, spotted: counted, counted };
+  const { id, lang, sample_rate: rate } = message;
+  return { ...state, phase, problem: null, id, lang, rate, from, spotted: counted, counted };
 }
 
 /** @param {State} state @param {Message} message @returns {State} */

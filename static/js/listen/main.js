@@ -34,7 +34,7 @@ function expectLevel() {
 }
 
 const subscription = new Subscription(
-  () => subscriptionUrl(location.href, stream, state.from),
+  () => subscriptionUrl(location.href, stream, state.from, state.id),
   tokenOf(location.hash),
   {
     onMessage: (message) => {

@@ -9,11 +9,12 @@ const LONGEST_PAUSE_MS = 15_000;
  * @param {string} page
  * @param {string} stream
  * @param {number | null} from position to go on from
+ * @param {string} id of the stream that was heard until there
  */
-export function subscriptionUrl(page, stream, from) {
+export function subscriptionUrl(page, stream, from, id) {
   const url = new URL(`../streams/${stream}/subscribe`, page);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.search = `?layers=results,level,keyword&from=${from === null ? "-30s" : from}`;
+  url.search = `?layers=results,level,keyword&from=${from === null ? "-30s" : `${from}&id=${encodeURIComponent(id)}`}`;
   url.hash = "";
   return url.href;
 }

@@ -48,8 +48,8 @@ def coloured(samples: int, rng: Rng) -> Samples:
 
 
 def speed(audio: Samples, rng: Rng) -> Samples:
-    """Faster or slower by up to 14 %; pitch and formants move along (Ko et al. 2015)."""
-    return float32(soxr.resample(audio, SAMPLE_RATE, round(SAMPLE_RATE * 2 ** rng.uniform(-0.2, 0.2)), quality="LQ"))
+    """Faster or slower by up to 19 %; pitch and formants move along, as if others spoke (Ko et al. 2015)."""
+    return float32(soxr.resample(audio, SAMPLE_RATE, round(SAMPLE_RATE * 2 ** rng.uniform(-0.25, 0.25)), quality="LQ"))
 
 
 def equaliser(audio: Samples, rng: Rng) -> Samples:
@@ -142,8 +142,8 @@ def _excerpt(source: Samples, samples: int, rng: Rng) -> Samples:
 
 
 def pad(audio: Samples, rng: Rng) -> Samples:
-    """The silence that a voice detector leaves around speech."""
-    before, after = rng.uniform(0.02, 0.3, 2) * SAMPLE_RATE
+    """The silence that a voice detector leaves around speech, and more: the mean over an utterance moves with it."""
+    before, after = rng.uniform(0.02, 0.6, 2) * SAMPLE_RATE
     return np.concatenate((np.zeros(int(before), np.float32), audio, np.zeros(int(after), np.float32)))
 
 
@@ -156,7 +156,7 @@ def level(audio: Samples, rng: Rng) -> Samples:
 def augmenter(surroundings: Surroundings, strength: float) -> Change:
     """All of it in the order of nature; `strength` (0 to 1) scales how often each thing happens."""
     chain: tuple[tuple[float, Change], ...] = (
-        (0.6, speed),
+        (1.0, speed),
         (1.0, pad),
         (0.5, surroundings.reverberate),
         (0.6, surroundings.disturb),

@@ -176,7 +176,7 @@ def write_set(clips: list[Clip], folder: Path, step: dict[str, Any]) -> float:
 def units(texts: list[str], recipe: Recipe) -> list[str]:
     """What the model writes with: characters, or the pieces of a SentencePiece model that is trained here."""
     if recipe.asr["token_type"] == "char":
-        return sorted(set("".join(texts)))
+        return ["<space>" if each == " " else each for each in sorted(set("".join(texts)))]
     model = recipe.work / BPE_MODEL
     settings = {"vocab_size": recipe.data["pieces"], "character_coverage": 1.0, "hard_vocab_limit": False}
     with model.open("wb") as file:

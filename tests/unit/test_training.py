@@ -101,6 +101,7 @@ def test_a_step_takes_what_it_names_and_always_the_empty_ones(tmp_path: Path, sp
 def test_a_model_writes_with_characters_or_with_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert units(["かな", "な"], Recipe("x", {}, [], {"token_type": "char"}, {})) == ["か", "な"]
+    assert units(["b a"], Recipe("x", {}, [], {"token_type": "char"}, {})) == ["<space>", "a", "b"]
     by_pieces = Recipe("x", {"pieces": 60}, [], {"token_type": "bpe"}, {})
     by_pieces.work.mkdir(parents=True)
     texts = ["turn the light on", "don't turn the radio on", "the light in the hall is on"]

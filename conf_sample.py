@@ -46,7 +46,7 @@ STREAM_HISTORY_S = 30.0  # 0..3600 that a late listener may ask for; held in mem
 STREAM_HISTORY_MB = 16.0  # 1..100000 of audio held of one stream, whatever STREAM_HISTORY_S says
 STREAM_GRACE_S = 60.0  # 0..86400 that a stream waits for a recorder whose link was lost, and its end for a subscriber
 STREAM_SPEED = 4.0  # 1..1000 times real time, for a recorder that catches up
-MAX_SHARED_STREAMS = 100  # 0..100000 streams at a time; 0 turns them off
+MAX_SHARED_STREAMS = 100  # 0..100000 streams at a time, and as many ended ones for STREAM_GRACE_S; 0 turns them off
 MAX_SUBSCRIBERS = 100  # 1..100000 of one stream
 MAX_LISTENERS = 1000  # 1..1000000 of all streams
 

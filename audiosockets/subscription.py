@@ -114,12 +114,12 @@ class Subscription:
         return stream
 
     def _query(self) -> dict[str, str]:
-        since, known = self._since, {}
+        query = {"layers": ",".join(self._layers), "from": self._since, "policy": self._policy}
         if self._next is not None and self.stream is not None:
             # Events come later than their audio: some that ended before may not have been heard.
             overlap = 0 if self._layers == ("audio",) else self.stream.format.frames(OVERLAP_S)
-            since, known = str(max(0, self._next - overlap)), {"id": self.stream.id}
-        return {"layers": ",".join(self._layers), "from": since, "policy": self._policy} | known
+            query |= {"from": str(max(0, self._next - overlap)), "id": self.stream.id}
+        return query
 
     def _news_in(self, message: Message) -> Message | None:
         """What of a message was not heard before, on this connection or an earlier one."""

@@ -88,7 +88,8 @@ class Hub:
         """For one subscriber more."""
         if len(stream.subscribers) >= self.rules.max_subscribers:
             raise Refusal("too_many", f"a stream may have {self.rules.max_subscribers} subscribers")
-        if sum(len(each.subscribers) for each in self.streams.values()) >= self.rules.max_listeners:
+        heard = (*self.streams.values(), *self._ended.values())
+        if sum(len(each.subscribers) for each in heard) >= self.rules.max_listeners:
             raise Refusal("too_many", f"there may be {self.rules.max_listeners} subscribers in all")
 
     def finish(self, stream: Stream, reason: EndReason) -> None:

@@ -197,6 +197,9 @@ def test_there_are_so_many_subscribers_and_no_more() -> None:
         with pytest.raises(Refusal) as error:
             hub.require_place(stream)
         assert error.value.code == "too_many" and number in str(error.value)
+    hub.end(first, "ended")
+    with pytest.raises(Refusal, match="3 subscribers in all"):  # who still reads an ended stream counts as well
+        hub.require_place(second)
 
 
 def test_the_list_shows_what_one_may_hear() -> None:

@@ -8,6 +8,7 @@ from training.recipe import load_recipe
 STAGES = {  # in this order; each is a function of the module named
     "synthesise": "training.synthesise",
     "data": "training.data",
+    "cuts": "training.cuts",
     "train": "training.train",
     "ngram": "training.ngram",
     "average": "training.pack",

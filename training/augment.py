@@ -141,10 +141,13 @@ def _excerpt(source: Samples, samples: int, rng: Rng) -> Samples:
     return np.resize(np.roll(source, -start), samples)
 
 
-def pad(audio: Samples, rng: Rng) -> Samples:
-    """The silence that a voice detector leaves around speech, and more: the mean over an utterance moves with it."""
+def pad(audio: Samples, rng: Rng, *, ended: bool = True) -> Samples:
+    """The silence that a voice detector leaves around speech, and more: the mean over an utterance moves with it.
+
+    None after an utterance that still goes on.
+    """
     before, after = rng.uniform(0.02, 0.6, 2) * SAMPLE_RATE
-    return np.concatenate((np.zeros(int(before), np.float32), audio, np.zeros(int(after), np.float32)))
+    return np.pad(audio, (int(before), int(after) if ended else 0))
 
 
 def level(audio: Samples, rng: Rng) -> Samples:
@@ -153,11 +156,12 @@ def level(audio: Samples, rng: Rng) -> Samples:
     return float32(scaled + hiss(len(audio), rng))
 
 
-def augmenter(surroundings: Surroundings, strength: float) -> Change:
-    """All of it in the order of nature; `strength` (0 to 1) scales how often each thing happens."""
+def augmenter(surroundings: Surroundings, strength: float) -> Callable[[Samples, Rng, bool], Samples]:
+    """All of it in the order of nature; `strength` (0 to 1) scales how often each thing happens.
+
+    What it returns takes audio, generator, and whether the utterance has ended.
+    """
     chain: tuple[tuple[float, Change], ...] = (
-        (1.0, speed),
-        (1.0, pad),
         (0.5, surroundings.reverberate),
         (0.6, surroundings.disturb),
         (0.6, equaliser),
@@ -167,9 +171,12 @@ def augmenter(surroundings: Surroundings, strength: float) -> Change:
         (0.05, clipping),
     )
 
-    def change(audio: Samples, rng: Rng) -> Samples:
+    def change(audio: Samples, rng: Rng, ended: bool) -> Samples:
+        if rng.random() < strength:
+            audio = speed(audio, rng)
+        audio = pad(audio, rng, ended=ended)
         for chance, step in chain:
-            if rng.random() < chance * (strength if step is not pad else 1.0):
+            if rng.random() < chance * strength:
                 audio = step(audio, rng)
         return level(audio, rng)
 

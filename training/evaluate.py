@@ -77,6 +77,13 @@ def errors(measure: Measure, hypothesis: str, spoken: Spoken) -> Counts:
     return editdistance.eval(measure.units(hypothesis), reference), len(reference)
 
 
+def errors_so_far(measure: Measure, hypothesis: str, spoken: Spoken) -> Counts:
+    """Against the nearest beginning of what was said, the longest of those."""
+    heard, reference = measure.units(hypothesis), measure.units(measure.reference(spoken))
+    nearest = min((editdistance.eval(heard, reference[:end]), -end) for end in range(len(reference) + 1))
+    return nearest[0], -nearest[1]
+
+
 def rate(counts: Sequence[Counts]) -> float:
     """Error rate in per cent."""
     wrong, units = np.sum(counts, axis=0)
@@ -103,19 +110,24 @@ def padded(spoken: Spoken, rng: np.random.Generator) -> Samples:
 
 
 def evaluate(recipe: Recipe) -> None:
-    """The table for the model card; drafts beside finals."""
+    """The table for the model card: finals, drafts of the same audio, and drafts when half of it has been heard."""
     rng, options = np.random.default_rng(0), Options(recipe.data["lang"])
-    print("| set | utterances | measure | % | 95 % interval | % of drafts |\n|---|---|---|---|---|---|")
+    print("| set | utterances | measure | % | 95 % interval | % of drafts | of drafts halfway |")
+    print("|---|---|---|---|---|---|---|")
     for measure in measures(recipe.data["lang"]):
         engine = bundled(recipe, writes=measure.writes)
+
+        def text(audio: Samples, *, final: bool, engine: Engine = engine) -> str:
+            return engine.transcribe([Request(audio, final, options)])[0].text
+
         for name, spoken in evaluation_sets(recipe):
-            finals: list[Counts] = []
-            drafts: list[Counts] = []
+            counts: list[tuple[Counts, ...]] = []
             for one in spoken:
                 audio = padded(one, rng)
-                for final, counts in ((True, finals), (False, drafts)):
-                    (transcript,) = engine.transcribe([Request(audio, final, options)])
-                    counts.append(errors(measure, transcript.text, one))
+                whole = (errors(measure, text(audio, final=final), one) for final in (True, False))
+                half = errors_so_far(measure, text(audio[: len(audio) // 2], final=False), one)
+                counts.append((*whole, half))
+            finals, drafts, halves = zip(*counts, strict=True)
             low, high = interval(finals, rng)
-            figures = f"{rate(finals):.1f} | {low:.1f} to {high:.1f} | {rate(drafts):.1f}"
+            figures = f"{rate(finals):.1f} | {low:.1f} to {high:.1f} | {rate(drafts):.1f} | {rate(halves):.1f}"
             print(f"| {name} | {len(spoken)} | {measure.name} | {figures} |", flush=True)

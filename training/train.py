@@ -15,6 +15,7 @@ import torch
 import yaml
 
 from training.augment import Surroundings, augmenter
+from training.cuts import CutOff, cut_off
 from training.data import BPE_MODEL, TOKENS, manifest, read_audio
 from training.recipe import Recipe, load_recipe
 
@@ -98,7 +99,7 @@ def on_grid(collated: tuple[list[str], dict[str, torch.Tensor]]) -> tuple[list[s
     return ids, batch | {"speech": torch.nn.functional.pad(batch["speech"], (0, missing))}
 
 
-def augmented_task(strength: float) -> type:
+def augmented_task(strength: float, cut: CutOff) -> type:
     """ESPnet2's ASR task whose training utterances are changed anew each time they are read."""
     from espnet2.tasks.asr import ASRTask
 
@@ -112,7 +113,9 @@ def augmented_task(strength: float) -> type:
             def augmented(uid: str, data: dict[str, Any]) -> dict[str, Any]:
                 # the trainer seeds this generator of each of its reading processes, differently in each epoch
                 rng = np.random.default_rng((np.random.randint(2**31), crc32(uid.encode())))
-                return preprocess(uid, data | {"speech": change(data["speech"], rng)})  # type: ignore[no-any-return]
+                audio, text = cut(uid, data["speech"], data["text"], rng)
+                audio = change(audio, rng, text == data["text"])
+                return preprocess(uid, data | {"speech": audio, "text": text})  # type: ignore[no-any-return]
 
             return augmented if train else preprocess
 
@@ -140,7 +143,7 @@ def train_step(recipe: Recipe, number: int) -> None:
         # ESPnet2's own mixed precision is for CUDA; this gives the forward pass the bfloat16 units of a CPU.
         # A context around the whole training would not do: weights cast once stay cached until it is left.
         trainer.autocast = lambda *_, **__: torch.autocast("cpu", dtype=torch.bfloat16)
-    task: Any = augmented_task(float(recipe.curriculum[number]["augment"]))
+    task: Any = augmented_task(float(recipe.curriculum[number]["augment"]), cut_off(recipe, number))
     task.main(cmd=["--config", str(folder(recipe, number) / CONFIG)])
 
 

@@ -61,6 +61,8 @@ def test_speed_moves_the_pitch_and_padding_adds_silence(seed: int) -> None:
     assert 0.84 <= len(faster) / SAMPLE_RATE <= 1.19 and len(faster) != SAMPLE_RATE
     padded = pad(tone(), rng)
     assert len(padded) > SAMPLE_RATE and padded[0] == padded[-1] == 0
+    goes_on = pad(tone(), rng, ended=False)
+    assert len(goes_on) > SAMPLE_RATE and goes_on[0] == 0 and goes_on[-1] == tone()[-1] != 0
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -81,11 +83,11 @@ def test_level_is_in_range_and_silence_stays_silent() -> None:
 def test_the_whole_chain(audio: Samples) -> None:
     rng = np.random.default_rng(0)
     change = augmenter(SURROUNDINGS, 1.0)
-    changed = [change(audio, rng) for _ in range(60)]
+    changed = [change(audio, rng, bool(n % 2)) for n in range(60)]
     assert all(one.dtype == np.float32 and np.isfinite(one).all() and np.abs(one).max() < 1.1 for one in changed)
     assert len({len(one) for one in changed}) > 10
 
 
 def test_strength_zero_only_pads_and_sets_the_level() -> None:
-    changed = augmenter(SURROUNDINGS, 0.0)(tone(), np.random.default_rng(0))
+    changed = augmenter(SURROUNDINGS, 0.0)(tone(), np.random.default_rng(0), True)
     assert similarity(tone(), np.trim_zeros(np.round(changed, 2))[:SAMPLE_RATE]) > 0.9

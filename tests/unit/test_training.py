@@ -24,7 +24,7 @@ from training.data import (
     units,
     write_set,
 )
-from training.evaluate import CHARACTERS, WORDS, Spoken, errors, interval, rate
+from training.evaluate import CHARACTERS, KANA, WORDS, Spoken, errors, errors_so_far, interval, rate
 from training.prompts import PROMPTS, plain, sentences
 from training.recipe import Recipe, load_recipe
 
@@ -147,6 +147,14 @@ def test_error_rate_and_its_interval() -> None:
 def test_characters_are_compared_without_punctuation_and_width() -> None:
     spoken_one = Spoken(Path(), "", "「１２月、学校へ。」")
     assert errors(CHARACTERS, "12月学校え", spoken_one) == (1, 6)
+
+
+@pytest.mark.parametrize(
+    "heard, counts",
+    [("", (0, 0)), ("がっこう", (0, 4)), ("がっこ", (0, 3)), ("がこう", (1, 4)), ("がっこうへえ", (1, 6))],
+)
+def test_a_draft_is_compared_with_what_has_been_said_so_far(heard: str, counts: tuple[int, int]) -> None:
+    assert errors_so_far(KANA, heard, Spoken(Path(), "がっこうへいく", "")) == counts
 
 
 @pytest.mark.filterwarnings("default")  # torch's own

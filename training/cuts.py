@@ -58,7 +58,11 @@ class CutOff:
 def cut_off(recipe: Recipe, number: int) -> CutOff:
     """As a step of the curriculum wishes."""
     share = float(recipe.curriculum[number].get("cut_off", 0.0))
-    return CutOff(share, {row["id"]: row["places"] for row in _rows(recipe)} if share else None, _space(recipe))
+    if not share:
+        return CutOff()
+    if not (rows := _rows(recipe)):
+        raise SystemExit(f"step {number} cuts utterances off: run stage `cuts` first")
+    return CutOff(share, {row["id"]: row["places"] for row in rows}, _space(recipe))
 
 
 def cuts(recipe: Recipe) -> None:

@@ -76,6 +76,8 @@ def test_the_stage_goes_on_where_it_stopped(tmp_path: Path, package: Package, mo
     for name, values in (("wav.scp", [tmp_path / "a.wav"] * 3), ("text", [text for _, text in rows])):
         (lists / name).write_text("".join(f"{row[0]} {value}\n" for row, value in zip(rows, values, strict=True)))
     (lists / "speech_shape").write_text("".join(f"{uid} {len(AUDIO)}\n" for uid, _ in rows))
+    with pytest.raises(SystemExit, match="run stage `cuts` first"):
+        cut_off(recipe, 1)
     for _ in range(2):
         cuts(recipe)
         found = [json.loads(line) for line in (tmp_path / CUTS).read_text(encoding="utf-8").splitlines()]

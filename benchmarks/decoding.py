@@ -21,6 +21,7 @@ from recognizer.decoding import export
 from recognizer.decoding.ctc import greedy
 from recognizer.decoding.engine import FastEngine, Search
 from recognizer.decoding.joint import joint_search
+from recognizer.decoding.ngram import load
 from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import build
 from recognizer.decoding.results import Calibration, Texts
@@ -121,14 +122,18 @@ def stock(files: ModelFiles, limit: Limit) -> Decode:
     return decode
 
 
-def searches(ready: Package, weight: float, limit: Limit) -> dict[str, Decode]:
+def searches(ready: Package, files: ModelFiles, limit: Limit) -> dict[str, Decode]:
+    """With the weights of the model's package; of them only `two_pass` uses its n-gram."""
     vocabulary, networks, nothing = ready.vocabulary, ready.networks, build([])
-    engine = FastEngine(ready, Search("two_pass", BEAM, weight), "cpu", Calibration(), "benchmark")
+    weight, penalty = float(files.decoding["ctc_weight"]), float(files.decoding.get("penalty", 0.0))
+    ngram = load(files.ngram_file, vocabulary.eos, float(files.decoding["ngram_weight"])) if files.ngram_file else None
+    search = Search("two_pass", BEAM, weight, penalty)
+    engine = FastEngine(ready, search, "cpu", Calibration(), "benchmark", None, ngram)
 
     def exact(audio: Samples) -> Sequence[int]:
         hidden, log_probs = networks.encode(ready.features(audio))
         return joint_search(
-            networks, vocabulary, hidden, log_probs, beam=BEAM, ctc_weight=weight, penalty=0.0,
+            networks, vocabulary, hidden, log_probs, beam=BEAM, ctc_weight=weight, penalty=penalty,
             max_tokens=limit(audio), phrases=nothing,
         )[0].tokens  # fmt: skip
 
@@ -177,7 +182,7 @@ def random_weights(name: str) -> None:
     with tempfile.TemporaryDirectory() as place:
         files = make_model(MODELS[name], Path(place), clip)
         ready = export.load_exported(files, Path(place), THREADS)
-        ways = {"stock": stock(files, length_of), **searches(ready, CTC_WEIGHT, length_of)}
+        ways = {"stock": stock(files, length_of), **searches(ready, files, length_of)}
         table(ways, [clip], f"{name}, one clip of 11 s", lambda tokens: "-")
         table(ways, np.array_split(clip, 4), f"{name}, the same in 4", lambda tokens: "-")
 
@@ -195,10 +200,7 @@ def bundled() -> None:
         pairs = zip(tokens, spoken, strict=True)
         return f"{rate([errors(WORDS, texts.text(row), one) for row, one in pairs]):.1f}"
 
-    ways = {
-        "stock": stock(files, unlimited),
-        **searches(ready, float(files.decoding["ctc_weight"]), unlimited),
-    }
+    ways = {"stock": stock(files, unlimited), **searches(ready, files, unlimited)}
     table(ways, [clip.audio for clip in clips], f"en-small, {len(clips)} utterances", word_errors)
 
 
@@ -206,7 +208,7 @@ def equality() -> None:
     """Whether `exact` finds stock's tokens on every human test row, whatever its language."""
     files = resolve("bundled:en-small", Path("cache"))
     ready = export.load_exported(files, Path("cache"), THREADS)
-    ways = {"stock": stock(files, unlimited), **searches(ready, float(files.decoding["ctc_weight"]), unlimited)}
+    ways = {"stock": stock(files, unlimited), **searches(ready, files, unlimited)}
     clips = [read_audio(row["path"]) for row in manifest("test")]
     same = sum(list(ways["exact"](clip)) == list(ways["stock"](clip)) for clip in clips)
     print(f"\n`exact` found stock's tokens on {same} of {len(clips)} human test rows.")

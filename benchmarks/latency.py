@@ -85,7 +85,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
         axes.plot(
             clients, [np.percentile(each, 95) / 1000 for each in delays_ms], colour + "o:", label="95th percentile"
         )
-    axes.set(xlabel="clients that speak at the same time", ylabel="seconds", ylim=(0, 2))
+    axes.set(xlabel="clients that speak at the same time", ylabel="seconds", ylim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     figure.savefig(path, metadata={"Date": None})

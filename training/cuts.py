@@ -70,7 +70,7 @@ def cuts(recipe: Recipe) -> None:
     files = resolve(f"bundled:{recipe.name}", Path("cache"))
     ready = load_exported(files, Path("cache"), os.cpu_count() or 1)
     known = {row["key"] for row in _rows(recipe)}
-    with (recipe.work / CUTS).open("a", encoding="utf-8") as file:
+    with (recipe.work / CUTS).open("a", buffering=1, encoding="utf-8") as file:
         for one in _wanted(recipe):
             if one.key not in known:
                 known.add(one.key)

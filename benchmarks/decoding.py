@@ -21,12 +21,12 @@ from recognizer.decoding import export
 from recognizer.decoding.ctc import greedy
 from recognizer.decoding.engine import FastEngine, Search
 from recognizer.decoding.joint import joint_search
-from recognizer.decoding.ngram import load
 from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import build
 from recognizer.decoding.results import Calibration, Texts
 from recognizer.espnet import load_stock_engine
 from recognizer.limits import max_tokens
+from recognizer.loading import load_ngram
 from recognizer.models import ModelFiles, resolve
 from training.data import manifest, read_audio
 from training.evaluate import WORDS, Spoken, errors, rate
@@ -126,7 +126,7 @@ def searches(ready: Package, files: ModelFiles, limit: Limit) -> dict[str, Decod
     """With the weights of the model's package; of them only `two_pass` uses its n-gram."""
     vocabulary, networks, nothing = ready.vocabulary, ready.networks, build([])
     weight, penalty = float(files.decoding["ctc_weight"]), float(files.decoding.get("penalty", 0.0))
-    ngram = load(files.ngram_file, vocabulary.eos, float(files.decoding["ngram_weight"])) if files.ngram_file else None
+    ngram = load_ngram(files, vocabulary.eos)
     search = Search("two_pass", BEAM, weight, penalty)
     engine = FastEngine(ready, search, "cpu", Calibration(), "benchmark", None, ngram)
 

@@ -97,7 +97,7 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     calibration = Calibration(**{k: tuple(v) for k, v in (files.decoding.get("confidence") or {}).items()})
     ready, runtime = _package(files, device, options)
     description = f"{options.decoding} search, {runtime}"
-    ngram = _ngram(files, ready.vocabulary.eos)
+    ngram = load_ngram(files, ready.vocabulary.eos)
     rescorers = _rescorers(files, ready.vocabulary.tokens)
     return FastEngine(ready, search, device, calibration, description, language_model, ngram, rescorers)
 
@@ -118,7 +118,7 @@ def _package(files: ModelFiles, device: str, options: EngineOptions) -> tuple[An
     return ready, f"torch ({refusal})"
 
 
-def _ngram(files: ModelFiles, eos: int) -> Any:
+def load_ngram(files: ModelFiles, eos: int) -> Any:
     """What a package brings of its texts, weighted by its `ngram_weight`; None where it brings nothing."""
     from recognizer.decoding.ngram import load
 

@@ -62,29 +62,29 @@ def cut_off(recipe: Recipe, number: int) -> CutOff:
         return CutOff()
     if not (rows := _rows(recipe)):
         raise SystemExit(f"step {number} cuts utterances off: run stage `cuts` first")
-    return CutOff(share, {row["id"]: row["places"] for row in rows}, _space(recipe))
+    return CutOff(share, {row["id"]: row["places"] for row in rows}, recipe.space)
 
 
 def cuts(recipe: Recipe) -> None:
     """Goes through the lists of the steps that cut off; goes on where it stopped."""
     files = resolve(f"bundled:{recipe.name}", Path("cache"))
     ready = load_exported(files, Path("cache"), os.cpu_count() or 1)
-    known = {row["key"] for row in _rows(recipe)}
+    texts, known = Texts(ready.vocabulary), {row["key"] for row in _rows(recipe)}
     with (recipe.work / CUTS).open("a", buffering=1, encoding="utf-8") as file:
         for one in _wanted(recipe):
             if one.key not in known:
                 known.add(one.key)
-                found = places(ready, one.text, read_audio(one.path), _space(recipe))
+                found = places(ready, texts, one.text, read_audio(one.path), recipe.space)
                 file.write(json.dumps({"key": one.key, "id": one.id, "places": found}, ensure_ascii=False) + "\n")
 
 
-def places(ready: Package, text: str, audio: Samples, space: str) -> list[int]:
+def places(ready: Package, texts: Texts, text: str, audio: Samples, space: str) -> list[int]:
     """Samples between each word and the next; none where the model cannot find all of them."""
-    texts = Texts(ready.vocabulary)
-    tokens = texts.tokens(text) or ()
+    tokens = texts.tokens(text)
+    if tokens is None:
+        return []
     _, log_probs = ready.networks.encode(ready.features(audio))
-    scores = log_probs[0, list(tokens)]
-    words = texts.hypothesis(tokens, scores, log_probs, len(audio), words=True).words if tokens else ()
+    words = texts.hypothesis(tokens, log_probs[0, list(tokens)], log_probs, len(audio), words=True).words
     if space.join(word.text for word in words) != text:
         return []
     return [(one.end + following.start) // 2 for one, following in zip(words, words[1:], strict=False)]
@@ -110,7 +110,3 @@ def _rows(recipe: Recipe) -> list[dict[str, Any]]:
 
 def _clip_of(uid: str) -> str:
     return uid.rpartition("-")[0]
-
-
-def _space(recipe: Recipe) -> str:
-    return " " if recipe.data["lang"] == "en" else ""

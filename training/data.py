@@ -191,9 +191,8 @@ def data(recipe: Recipe) -> None:
     kept_back = held_out(recipe, human)
     train = [clip for clip in human if clip.id not in kept_back] + list(synthetic(recipe))
     train = [clip for clip in train if clip.text]
-    space = " " if recipe.data["lang"] == "en" else ""
     for corpus, count in recipe.data["connected"].items():
-        train += list(connected([clip for clip in train if clip.corpus == corpus], count, space, made, rng))
+        train += list(connected([clip for clip in train if clip.corpus == corpus], count, recipe.space, made, rng))
     train += silences(recipe.data["empty_s"], made, rng)
     dev = [clip for clip in human if clip.id in kept_back and clip.text] + list(synthetic(recipe, unseen=True))
     for number, step in enumerate(recipe.curriculum):

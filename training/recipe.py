@@ -24,6 +24,11 @@ class Recipe:
         """Where the stages leave their files; not part of the repository."""
         return Path("training") / "runs" / self.name
 
+    @property
+    def space(self) -> str:
+        """What stands between two words: nothing in Japanese, where each kana counts as one."""
+        return " " if self.data["lang"] == "en" else ""
+
 
 def load_recipe(name: str) -> Recipe:
     path = RECIPES / f"{name}.yaml"

@@ -11,6 +11,7 @@ import soundfile
 from audio import SAMPLE_RATE
 from recognizer.decoding.features import Features
 from recognizer.decoding.package import Package, Vocabulary
+from recognizer.decoding.results import Texts
 from training import cuts as module
 from training.cuts import CUTS, CutOff, cut_off, cuts, places
 from training.recipe import Recipe
@@ -39,13 +40,13 @@ def package() -> Package:
 
 
 def test_places_are_between_the_words(package: Package) -> None:
-    first, second = places(package, "かなを", AUDIO, "")
+    first, second = places(package, Texts(package.vocabulary), "かなを", AUDIO, "")
     assert 5 * FRAME <= first <= 8 * FRAME and 9 * FRAME <= second <= 15 * FRAME
 
 
 @pytest.mark.parametrize("text", ["", "か", "あか", "か" * FRAMES], ids=["empty", "one", "unknown", "too long"])
 def test_what_cannot_be_divided_has_no_place(package: Package, text: str) -> None:
-    assert places(package, text, AUDIO, "") == []
+    assert places(package, Texts(package.vocabulary), text, AUDIO, "") == []
 
 
 @pytest.mark.parametrize("space, text", [("", "かなを"), (" ", "turn it on")])

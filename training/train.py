@@ -17,6 +17,7 @@ import yaml
 from training.augment import Surroundings, augmenter
 from training.cuts import CutOff, cut_off
 from training.data import BPE_MODEL, TOKENS, manifest, read_audio
+from training.onset import BlankBeforeSpeech
 from training.recipe import Recipe, load_recipe
 
 CONFIG = "recipe.yaml"
@@ -114,8 +115,9 @@ def augmented_task(strength: float, cut: CutOff) -> type:
                 # the trainer seeds this generator of each of its reading processes, differently in each epoch
                 rng = np.random.default_rng((np.random.randint(2**31), crc32(uid.encode())))
                 audio, text = cut(uid, data["speech"], data["text"], rng)
-                audio = change(audio, rng, text == data["text"])
-                return preprocess(uid, data | {"speech": audio, "text": text})  # type: ignore[no-any-return]
+                audio, onset = change(audio, rng, text == data["text"])
+                changed = preprocess(uid, data | {"speech": audio, "text": text})
+                return changed | {"onset": np.array([onset])}  # type: ignore[no-any-return]
 
             return augmented if train else preprocess
 
@@ -130,6 +132,7 @@ def augmented_task(strength: float, cut: CutOff) -> type:
             for module in model.modules():
                 if isinstance(module, torch.nn.Conv2d):
                     channels_last(module)
+            BlankBeforeSpeech(model)
             return model
 
     return AugmentedTask

@@ -12,6 +12,8 @@ from training.augment import (
     coloured,
     drawn_room,
     equaliser,
+    from_onset,
+    hiss,
     level,
     mu_law,
     opus,
@@ -59,10 +61,19 @@ def test_speed_moves_the_pitch_and_padding_adds_silence(seed: int) -> None:
     rng = np.random.default_rng(seed)
     faster = speed(tone(), rng)
     assert 0.84 <= len(faster) / SAMPLE_RATE <= 1.19 and len(faster) != SAMPLE_RATE
-    padded = pad(tone(), rng)
-    assert len(padded) > SAMPLE_RATE and padded[0] == padded[-1] == 0
-    goes_on = pad(tone(), rng, ended=False)
-    assert len(goes_on) > SAMPLE_RATE and goes_on[0] == 0 and goes_on[-1] == tone()[-1] != 0
+    padded, onset = pad(tone(), rng)
+    assert padded[-1] == 0 and not padded[:onset].any()
+    np.testing.assert_array_equal(padded[onset : onset + SAMPLE_RATE], tone())
+    goes_on, onset = pad(tone(), rng, ended=False)
+    assert len(goes_on) == onset + SAMPLE_RATE and goes_on[-1] == tone()[-1] != 0
+
+
+@pytest.mark.parametrize("seconds", [0, 0.02, 0.5, 2])
+def test_silence_before_the_speech_is_left_out(seconds: float) -> None:
+    silence = hiss(int(seconds * SAMPLE_RATE), np.random.default_rng(0))
+    left = from_onset(np.concatenate((silence, tone())))
+    assert len(left) == SAMPLE_RATE + min(len(silence), 640)
+    np.testing.assert_array_equal(left[-SAMPLE_RATE:], tone())
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -83,11 +94,12 @@ def test_level_is_in_range_and_silence_stays_silent() -> None:
 def test_the_whole_chain(audio: Samples) -> None:
     rng = np.random.default_rng(0)
     change = augmenter(SURROUNDINGS, 1.0)
-    changed = [change(audio, rng, bool(n % 2)) for n in range(60)]
+    changed, onsets = zip(*(change(audio, rng, bool(n % 2)) for n in range(60)), strict=True)
+    assert all(320 <= onset <= len(one) for onset, one in zip(onsets, changed, strict=True))
     assert all(one.dtype == np.float32 and np.isfinite(one).all() and np.abs(one).max() < 1.1 for one in changed)
     assert len({len(one) for one in changed}) > 10
 
 
 def test_strength_zero_only_pads_and_sets_the_level() -> None:
-    changed = augmenter(SURROUNDINGS, 0.0)(tone(), np.random.default_rng(0), True)
-    assert similarity(tone(), np.trim_zeros(np.round(changed, 2))[:SAMPLE_RATE]) > 0.9
+    changed, onset = augmenter(SURROUNDINGS, 0.0)(tone(), np.random.default_rng(0), True)
+    assert similarity(tone(), changed[onset : onset + SAMPLE_RATE]) > 0.9

@@ -144,7 +144,7 @@ def searches(ready: Package, files: ModelFiles, limit: Limit) -> dict[str, Decod
     def ctc(audio: Samples) -> Sequence[int]:
         return greedy(networks.encode(ready.features(audio))[1], vocabulary.blank)[0]
 
-    return {"exact": exact, "two_pass": two_pass, "ctc": ctc}
+    return {"stock": stock(files, limit), "exact": exact, "two_pass": two_pass, "ctc": ctc}
 
 
 @dataclass
@@ -182,7 +182,7 @@ def random_weights(name: str) -> None:
     with tempfile.TemporaryDirectory() as place:
         files = make_model(MODELS[name], Path(place), clip)
         ready = export.load_exported(files, Path(place), THREADS)
-        ways = {"stock": stock(files, length_of), **searches(ready, files, length_of)}
+        ways = searches(ready, files, length_of)
         table(ways, [clip], f"{name}, one clip of 11 s", lambda tokens: "-")
         table(ways, np.array_split(clip, 4), f"{name}, the same in 4", lambda tokens: "-")
 
@@ -200,15 +200,15 @@ def bundled() -> None:
         pairs = zip(tokens, spoken, strict=True)
         return f"{rate([errors(WORDS, texts.text(row), one) for row, one in pairs]):.1f}"
 
-    ways = {"stock": stock(files, unlimited), **searches(ready, files, unlimited)}
-    table(ways, [clip.audio for clip in clips], f"en-small, {len(clips)} utterances", word_errors)
+    audio = [clip.audio for clip in clips]
+    table(searches(ready, files, unlimited), audio, f"en-small, {len(clips)} utterances", word_errors)
 
 
 def equality() -> None:
     """Whether `exact` finds stock's tokens on every human test row, whatever its language."""
     files = resolve("bundled:en-small", Path("cache"))
     ready = export.load_exported(files, Path("cache"), THREADS)
-    ways = {"stock": stock(files, unlimited), **searches(ready, files, unlimited)}
+    ways = searches(ready, files, unlimited)
     clips = [read_audio(row["path"]) for row in manifest("test")]
     same = sum(list(ways["exact"](clip)) == list(ways["stock"](clip)) for clip in clips)
     print(f"\n`exact` found stock's tokens on {same} of {len(clips)} human test rows.")

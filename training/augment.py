@@ -18,7 +18,7 @@ from audio import SAMPLE_RATE, Samples
 
 Rng = np.random.Generator
 Change = Callable[[Samples, Rng], Samples]
-BLOCK_SAMPLES = SAMPLE_RATE // 100
+BLOCK_SAMPLES = SAMPLE_RATE // 100  # 10 ms
 QUIET = 1e-4  # peak below which a clip counts as silence: nothing is measured against it
 
 

@@ -9,7 +9,7 @@ class BlankBeforeSpeech:
     """Adds -log p(blank) of each frame before the onset to the CTC loss of an ESPnet2 model, while it is trained.
 
     CTC does not care on which frame a token stands. Left alone, a model may put the first one on its first frame,
-    however late the speech begins, and has to bring it there through all of the silence: half of those were wrong.
+    however late the speech begins: its time is wrong then, and what was said has to get there through the silence.
     """
 
     def __init__(self, model: Any) -> None:

@@ -9,6 +9,7 @@ STAGES = {  # in this order; each is a function of the module named
     "synthesise": "training.synthesise",
     "data": "training.data",
     "cuts": "training.cuts",
+    "statistics": "training.statistics",
     "train": "training.train",
     "ngram": "training.ngram",
     "average": "training.pack",

@@ -22,7 +22,8 @@ from training.augment import hiss
 from training.recipe import Recipe
 
 FIXTURES = Path(os.environ.get("SPEECH_FIXTURES", "../shared/speech"))
-BPE_MODEL, NGRAM, TOKENS = "bpe.model", "ngram.npz", "tokens.txt"  # files of a recipe's folder
+# files of a recipe's folder
+BPE_MODEL, NGRAM, STATISTICS, TOKENS = "bpe.model", "ngram.npz", "feats_stats.npz", "tokens.txt"
 NOT_KANA = re.compile(r"[^ぁ-ゖー]")
 
 

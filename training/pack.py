@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import yaml
 
-from training.data import BPE_MODEL, NGRAM
+from training.data import BPE_MODEL, NGRAM, STATISTICS
 from training.recipe import Recipe
 
 NAME = "valid.acc.ave.pth"
@@ -63,6 +63,9 @@ def pack(recipe: Recipe) -> None:
     if config["bpemodel"]:
         beside.append(Path(config["bpemodel"]))
         config["bpemodel"] = f"{base}/{BPE_MODEL}"
+    if config["normalize"] == "global_mvn":
+        beside.append(Path(config["normalize_conf"]["stats_file"]))
+        config["normalize_conf"]["stats_file"] = f"{base}/{STATISTICS}"
     decoding = recipe.pack["decoding"]
     if "ngram_weight" in decoding:
         decoding = {"ngram": f"{base}/{NGRAM}"} | decoding

@@ -16,7 +16,7 @@ import yaml
 
 from training.augment import Surroundings, augmenter
 from training.cuts import CutOff, cut_off
-from training.data import BPE_MODEL, TOKENS, manifest, read_audio
+from training.data import BPE_MODEL, STATISTICS, TOKENS, manifest, read_audio
 from training.onset import BlankBeforeSpeech
 from training.recipe import Recipe, load_recipe
 
@@ -60,6 +60,8 @@ def write_config(recipe: Recipe, number: int) -> None:
             "dist_backend": "nccl" if torch.cuda.is_available() else "gloo",
         }
     )
+    if config["normalize"] == "global_mvn":
+        config["normalize_conf"] = {"stats_file": str(work / STATISTICS)}
     if number:
         config["init_param"] = [str(folder(recipe, number - 1) / "latest.pth")]
     folder(recipe, number).mkdir(parents=True, exist_ok=True)

@@ -39,16 +39,20 @@ def synthesise(recipe: Recipe) -> None:
 
 
 def planned(recipe: Recipe) -> Iterator[Shard]:
-    """Takes of the training prompts by every voice but one; the prompts kept for evaluation by that one, as it is."""
-    data, base = recipe.data["synthetic"], recipe.work / "synthetic"
-    for name, texts in prompts(recipe).items():
-        voices = [data["held_out_voice"]] if name == "unseen" else data["voices"]
-        for take in range(1 if name == "unseen" else data["takes"][name]):
-            for at in range(0, len(texts), SHARD_PROMPTS):
-                folder = base / f"{name}-{take}-{at // SHARD_PROMPTS:03d}"
-                chosen = texts[at : at + SHARD_PROMPTS]
-                seed = int(np.random.SeedSequence([data["seed"], take, at]).generate_state(1)[0])
-                yield Shard(folder, chosen, recipe.data["lang"], voices, name != "unseen", seed)
+    """Every take of the training prompts; those kept for evaluation by a voice of their own, as it is."""
+    data, texts = recipe.data["synthetic"], prompts(recipe)
+    yield from _shards(recipe, "unseen", 0, texts["unseen"], [data["held_out_voice"]])
+    for number, take in enumerate(data["takes"]):
+        for name in take["prompts"]:
+            yield from _shards(recipe, name, number, texts[name], take["voices"])
+
+
+def _shards(recipe: Recipe, name: str, take: int, texts: list[Prompt], voices: list[str]) -> Iterator[Shard]:
+    for at in range(0, len(texts), SHARD_PROMPTS):
+        folder = recipe.work / "synthetic" / f"{name}-{take}-{at // SHARD_PROMPTS:03d}"
+        seed = int(np.random.SeedSequence([recipe.data["synthetic"]["seed"], take, at]).generate_state(1)[0])
+        chosen = texts[at : at + SHARD_PROMPTS]
+        yield Shard(folder, chosen, recipe.data["lang"], voices, name != "unseen", seed)
 
 
 def make(shard: Shard) -> float:

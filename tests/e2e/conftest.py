@@ -10,13 +10,15 @@ from typing import Protocol
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from audio import SAMPLE_RATE, Samples
 
 CHROMIUM = next((p for p in ("/usr/lib/chromium/chromium", shutil.which("chromium")) if p and Path(p).exists()), None)
 FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
 --disable-component-update --disable-sync --use-fake-device-for-media-stream""".split()
+PATIENCE_MS = 30_000  # how long a page is waited for: a busy machine is slow, and timing never decides a test
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Browse(Protocol):
@@ -44,7 +46,7 @@ def browse(tmp_path: Path) -> Browse:
                 profile, executable_path=CHROMIUM, headless=False, args=every, **context  # type: ignore[arg-type]
             )  # fmt: skip
             page = chromium.new_page()
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(PATIENCE_MS)
             try:
                 yield page
             finally:

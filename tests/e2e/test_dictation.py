@@ -40,7 +40,7 @@ def test_the_page_shows_what_a_raw_client_gets(browse: Browse, speech_fixtures: 
     """
     recording = read_recording(speech_fixtures)
     with served_page() as url:
-        for _ in range(3):  # on a machine that is too busy Chromium's own fake device stumbles
+        for _ in range(5):  # on a machine that is too busy Chromium's own fake device stumbles
             shown, audio = dictated(browse, url, recording)
             assert shown == asyncio.run(transcribe(url.replace("http", "ws") + "ws", audio))
             if is_whole(audio, recording[SAMPLE_RATE:-SAMPLE_RATE]):

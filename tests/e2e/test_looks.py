@@ -131,7 +131,7 @@ def test_nothing_jumps_while_text_streams(browse: Browse, screen: str) -> None:
             press(page, "Start")
             expect(page.locator("#status")).to_have_text("Listening")
             page.evaluate(watch)
-            expect(page.locator("#finals > li")).to_have_count(8, timeout=30_000)
+            expect(page.locator("#finals > li")).to_have_count(8)
             shift, moved = page.evaluate("[window.shift, window.moved]")
             assert shift < 0.02, moved  # 0.1 is what browsers call good
             bottom = page.locator("#finals > li").last

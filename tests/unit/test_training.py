@@ -11,6 +11,7 @@ import soundfile
 from sentencepiece import SentencePieceProcessor
 
 from audio import SAMPLE_RATE
+from training import synthesise
 from training.data import (
     BPE_MODEL,
     Clip,
@@ -26,7 +27,7 @@ from training.data import (
     write_set,
 )
 from training.evaluate import CHARACTERS, KANA, WORDS, Spoken, errors, errors_so_far, interval, rate
-from training.prompts import PROMPTS, plain, sentences
+from training.prompts import PROMPTS, Prompt, plain, sentences
 from training.recipe import Recipe, load_recipe
 
 RNG = np.random.default_rng(0)
@@ -212,3 +213,22 @@ def test_batches_are_padded_to_half_seconds(samples: int, padded: int) -> None:
     ids, batch = on_grid((["a"], {"speech": torch.ones(1, samples), "speech_lengths": lengths}))
     assert ids == ["a"] and batch["speech"].shape == (1, padded) and batch["speech"].sum() == samples
     assert batch["speech_lengths"] is lengths
+
+
+def test_every_take_speaks_all_its_prompts_and_what_is_kept_for_evaluation_has_a_voice_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts = {
+        name: [Prompt(f"{name}_{n}", "hello", name) for n in range(250)] for name in ("words", "sentences", "unseen")
+    }
+    monkeypatch.setattr(synthesise, "prompts", lambda _: texts)
+    takes = [{"prompts": ["words", "sentences"], "voices": ["a", "b"]}, {"prompts": ["sentences"], "voices": ["c"]}]
+    data = {"lang": "en", "synthetic": {"seed": 1, "held_out_voice": "d", "takes": takes}}
+    shards = {shard.folder.name: shard for shard in synthesise.planned(recipe(**data))}
+    heard = {name: (tuple(shard.voices), shard.varied) for name, shard in shards.items()}
+    assert heard == {f"{name}-{take}-00{part}": voices for part in (0, 1) for (name, take), voices in {
+        ("unseen", 0): (("d",), False), ("words", 0): (("a", "b"), True),
+        ("sentences", 0): (("a", "b"), True), ("sentences", 1): (("c",), True),
+    }.items()}  # fmt: skip
+    assert shards["sentences-0-000"].prompts + shards["sentences-0-001"].prompts == texts["sentences"]
+    assert shards["sentences-0-000"].seed != shards["sentences-1-000"].seed

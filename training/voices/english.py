@@ -1,10 +1,12 @@
-"""English by Debian's flite, espeak-ng and festival; a voice is named `program/voice`, such as `flite/slt`."""
+"""English by Debian's flite, espeak-ng and festival and by hibari; voices are named `program/voice`, as `flite/slt`."""
 
 import io
 import re
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -56,4 +58,17 @@ def _festival(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float
         return soundfile.read(path, dtype="float32")  # type: ignore[no-any-return]
 
 
-PROGRAMS = {"flite": _flite, "espeak": _espeak, "festival": _festival}
+@lru_cache
+def _loaded(voice: str) -> Any:
+    from hibari import Hibari
+
+    return Hibari(voice)
+
+
+def _hibari(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float32], int]:
+    """A small neural voice. Half of its spectrum does not follow a changed pitch: tract and tempo make the speaker."""
+    model = _loaded(voice)
+    return model(text, speed=float(np.clip(speaker.spoken_tempo, 0.5, 2.0)), seed=0), model.sample_rate
+
+
+PROGRAMS = {"flite": _flite, "espeak": _espeak, "festival": _festival, "hibari": _hibari}

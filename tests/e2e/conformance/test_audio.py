@@ -60,8 +60,8 @@ LISTEN = """async ([url, stallMs, options]) => {
 
 def listen(page: Page, server: ScriptedServer, *, stall_ms: int = 0, **options: Any) -> tuple[Conversation, float]:
     """What arrived and how long the context ran. On a machine that is too busy Chromium's own fake device stumbles:
-    three tries."""
-    for _ in range(3):
+    five tries."""
+    for _ in range(5):
         line = server.line(listens)
         seconds: float = page.evaluate(LISTEN, [line.url, stall_ms, options])
         if heard_fully(line.one.samples) > 0.995:

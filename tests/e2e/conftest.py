@@ -18,6 +18,7 @@ CHROMIUM = next((p for p in ("/usr/lib/chromium/chromium", shutil.which("chromiu
 FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
 --disable-component-update --disable-sync --use-fake-device-for-media-stream""".split()
 PATIENCE_MS = 30_000  # how long a page is waited for: a busy machine is slow, and timing never decides a test
+TRIES = 5  # on a machine that is too busy Chromium's own fake device stumbles
 expect.set_options(timeout=PATIENCE_MS)
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from audio import SAMPLE_RATE, Samples
-from tests.e2e.conftest import Browse
+from tests.e2e.conftest import TRIES, Browse
 from tests.served import served_page
 from tests.speech import WORDS, read_recording, transcribe
 
@@ -40,7 +40,7 @@ def test_the_page_shows_what_a_raw_client_gets(browse: Browse, speech_fixtures: 
     """
     recording = read_recording(speech_fixtures)
     with served_page() as url:
-        for _ in range(5):  # on a machine that is too busy Chromium's own fake device stumbles
+        for _ in range(TRIES):
             shown, audio = dictated(browse, url, recording)
             assert shown == asyncio.run(transcribe(url.replace("http", "ws") + "ws", audio))
             if is_whole(audio, recording[SAMPLE_RATE:-SAMPLE_RATE]):

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Playwright
 from audio import SAMPLE_RATE, Samples
 from tests.e2e.conformance.conftest import launched, opened, silence
 from tests.e2e.conformance.scripted import Conversation, Line, ScriptedServer
+from tests.e2e.conftest import TRIES
 
 SECONDS = 1.0
 
@@ -59,9 +60,8 @@ LISTEN = """async ([url, stallMs, options]) => {
 
 
 def listen(page: Page, server: ScriptedServer, *, stall_ms: int = 0, **options: Any) -> tuple[Conversation, float]:
-    """What arrived and how long the context ran. On a machine that is too busy Chromium's own fake device stumbles:
-    five tries."""
-    for _ in range(5):
+    """What arrived and how long the context ran."""
+    for _ in range(TRIES):
         line = server.line(listens)
         seconds: float = page.evaluate(LISTEN, [line.url, stall_ms, options])
         if heard_fully(line.one.samples) > 0.995:

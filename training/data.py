@@ -154,8 +154,9 @@ def fits(clip: Clip, step: dict[str, Any]) -> bool:
 
 
 def repeated(clip: Clip, step: dict[str, Any]) -> list[str]:
-    """The ids under which a step lists this clip: the recordings of rare corpora are heard more often."""
-    takes = 1 if clip.kind == "connected" else step.get("repeat", {}).get(clip.corpus, 1)
+    """The ids under which a step lists this clip: those of rare corpora and programs are heard more often."""
+    times, program = step.get("repeat", {}), clip.speaker.split("/")[0]
+    takes = 1 if clip.kind == "connected" else times.get(clip.corpus, times.get(program, 1))
     return [f"{clip.id}-{take}" for take in range(takes)]
 
 

@@ -39,12 +39,12 @@ def synthesise(recipe: Recipe) -> None:
 
 
 def planned(recipe: Recipe) -> Iterator[Shard]:
-    """Every take of the training prompts; those kept for evaluation by a voice of their own, as it is."""
+    """Every take of the training prompts, or of its `first`; those kept for evaluation by a voice of their own."""
     data, texts = recipe.data["synthetic"], prompts(recipe)
     yield from _shards(recipe, "unseen", 0, texts["unseen"], [data["held_out_voice"]])
     for number, take in enumerate(data["takes"]):
         for name in take["prompts"]:
-            yield from _shards(recipe, name, number, texts[name], take["voices"])
+            yield from _shards(recipe, name, number, texts[name][: take.get("first")], take["voices"])
 
 
 def _shards(recipe: Recipe, name: str, take: int, texts: list[Prompt], voices: list[str]) -> Iterator[Shard]:

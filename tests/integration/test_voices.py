@@ -1,4 +1,4 @@
-"""The programs that speak English for training: what they say lasts as long as asked and sounds like another mouth."""
+"""The programs that speak for training: what they say lasts as long as asked and sounds like another mouth."""
 
 import shutil
 
@@ -6,23 +6,42 @@ import numpy as np
 import pytest
 
 from audio import SAMPLE_RATE, Samples
-from training.voices import Speaker
-from training.voices.english import speak
+from training.voices import Speaker, english, japanese, speaking
 
-VOICES = ("flite/slt", "espeak/en-us", "festival/kal_diphone", "hibari/heart")
+ENGLISH = ("flite/slt", "espeak/en-us", "festival/kal_diphone", "hibari/heart")
+JAPANESE = ("openjtalk/mei_normal", "kokoro/jf_alpha+jm_kumo")
 COMMANDS = {"flite": "flite", "espeak": "espeak-ng", "festival": "text2wave"}
+SENTENCES = {"en": "Please open the window in the kitchen.", "ja": "窓を開けてください。"}
 
 
-@pytest.fixture(params=VOICES)
-def voice(request: pytest.FixtureRequest) -> str:
-    program = request.param.split("/")[0]
+def needed(voice: str) -> str:
+    program, name = voice.split("/")
     if program in COMMANDS and shutil.which(COMMANDS[program]) is None:
         pytest.skip(f"needs Debian's {program}")
-    return str(request.param)
+    if program == "openjtalk" and not (japanese.VOICES / f"{name}.htsvoice").exists():
+        pytest.skip("needs the HTS voices")
+    return voice
 
 
-def said(text: str, speaker: Speaker) -> Samples:
-    spoken = speak(text, speaker)
+@pytest.fixture(params=ENGLISH)
+def english_voice(request: pytest.FixtureRequest) -> str:
+    return needed(request.param)
+
+
+@pytest.fixture(params=JAPANESE)
+def japanese_voice(request: pytest.FixtureRequest) -> str:
+    return needed(request.param)
+
+
+@pytest.fixture(params=[*(("en", voice) for voice in ENGLISH), *(("ja", voice) for voice in JAPANESE)], ids="/".join)
+def either(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Language and voice."""
+    lang, voice = request.param
+    return lang, needed(voice)
+
+
+def said(lang: str, speaker: Speaker) -> Samples:
+    spoken = speaking(lang)(SENTENCES[lang], speaker)
     assert spoken is not None
     return spoken[1]
 
@@ -33,21 +52,33 @@ def centre_hz(audio: Samples) -> float:
     return float(np.sum(power * np.fft.rfftfreq(len(audio), 1 / SAMPLE_RATE)) / np.sum(power))
 
 
-def test_a_sentence_is_spoken_as_it_will_be_written(voice: str) -> None:
-    spoken = speak("It's nine o'clock, Anna!", Speaker(voice))
+def test_an_english_sentence_is_spoken_as_it_will_be_written(english_voice: str) -> None:
+    spoken = english.speak("It's nine o'clock, Anna!", Speaker(english_voice))
     assert spoken is not None
     text, audio = spoken
     assert text == "it's nine o'clock anna"
     assert SAMPLE_RATE * 0.8 < len(audio) < SAMPLE_RATE * 4 and np.abs(audio).max() == pytest.approx(0.9, abs=1e-3)
 
 
-def test_tempo_and_tract_are_the_speakers_own(voice: str) -> None:
-    text = "Please open the window in the kitchen."
-    usual, fast = said(text, Speaker(voice)), said(text, Speaker(voice, tempo=1.5))
+def test_what_each_program_would_read_otherwise_is_not_spoken(english_voice: str) -> None:
+    assert english.speak("Room 42", Speaker(english_voice)) is None
+
+
+def test_a_japanese_sentence_is_spoken_and_written_by_its_reading(japanese_voice: str) -> None:
+    spoken = japanese.speak("3時に東京駅へ行きます。", Speaker(japanese_voice))
+    assert spoken is not None
+    text, audio = spoken
+    assert text == "さんじにとうきょうえきへいきます"
+    assert SAMPLE_RATE < len(audio) < SAMPLE_RATE * 6 and np.abs(audio).max() == pytest.approx(0.9, abs=1e-3)
+
+
+def test_what_has_no_reading_is_not_spoken(japanese_voice: str) -> None:
+    assert japanese.speak("♪…", Speaker(japanese_voice)) is None
+
+
+def test_tempo_and_tract_are_the_speakers_own(either: tuple[str, str]) -> None:
+    lang, voice = either
+    usual, fast = said(lang, Speaker(voice)), said(lang, Speaker(voice, tempo=1.5))
     assert len(fast) < 0.85 * len(usual)
-    short = said(text, Speaker(voice, tract=1.2))
+    short = said(lang, Speaker(voice, tract=1.2))
     assert len(short) == pytest.approx(len(usual), rel=0.15) and centre_hz(short) > centre_hz(usual)
-
-
-def test_what_each_program_would_read_otherwise_is_not_spoken(voice: str) -> None:
-    assert speak("Room 42", Speaker(voice)) is None

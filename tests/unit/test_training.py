@@ -100,6 +100,12 @@ def test_a_step_takes_what_it_names_and_always_the_empty_ones(tmp_path: Path, sp
     assert (tmp_path / "speech_shape").read_text() == "one-0 1600\none-1 1600\n"
 
 
+def test_what_one_program_speaks_can_be_heard_more_often(tmp_path: Path, spoken: Path) -> None:
+    clips = [Clip(program, "synthetic", f"{program}/x", "word", program, spoken, 1_600) for program in ("old", "new")]
+    write_set(clips, tmp_path, {"max_seconds": 1.0, "repeat": {"new": 3}})
+    assert (tmp_path / "text").read_text() == "new-0 new\nnew-1 new\nnew-2 new\nold-0 old\n"
+
+
 def test_a_model_writes_with_characters_or_with_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert units(["かな", "な"], Recipe("x", {}, [], {"token_type": "char"}, {})) == ["か", "な"]
@@ -222,7 +228,10 @@ def test_every_take_speaks_all_its_prompts_and_what_is_kept_for_evaluation_has_a
         name: [Prompt(f"{name}_{n}", "hello", name) for n in range(250)] for name in ("words", "sentences", "unseen")
     }
     monkeypatch.setattr(synthesise, "prompts", lambda _: texts)
-    takes = [{"prompts": ["words", "sentences"], "voices": ["a", "b"]}, {"prompts": ["sentences"], "voices": ["c"]}]
+    takes: list[dict[str, object]] = [
+        {"prompts": ["words", "sentences"], "voices": ["a", "b"]},
+        {"prompts": ["sentences"], "first": 210, "voices": ["c"]},
+    ]
     data = {"lang": "en", "synthetic": {"seed": 1, "held_out_voice": "d", "takes": takes}}
     shards = {shard.folder.name: shard for shard in synthesise.planned(recipe(**data))}
     heard = {name: (tuple(shard.voices), shard.varied) for name, shard in shards.items()}
@@ -231,4 +240,5 @@ def test_every_take_speaks_all_its_prompts_and_what_is_kept_for_evaluation_has_a
         ("sentences", 0): (("a", "b"), True), ("sentences", 1): (("c",), True),
     }.items()}  # fmt: skip
     assert shards["sentences-0-000"].prompts + shards["sentences-0-001"].prompts == texts["sentences"]
+    assert shards["sentences-1-000"].prompts + shards["sentences-1-001"].prompts == texts["sentences"][:210]
     assert shards["sentences-0-000"].seed != shards["sentences-1-000"].seed

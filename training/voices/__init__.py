@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from audio import SAMPLE_RATE, Samples
 
-MODULES = {"ja": "training.voices.openjtalk", "en": "training.voices.english"}  # each has `speak`
+MODULES = {"ja": "training.voices.japanese", "en": "training.voices.english"}  # each has `speak`
 
 
 @dataclass(frozen=True)

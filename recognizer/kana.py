@@ -35,11 +35,7 @@ def reading(text: str) -> str | None:
     """The orthographic reading in hiragana (the particle は is は, not わ); None where a word has none."""
     import pyopenjtalk
 
-    return reading_of(pyopenjtalk.run_frontend(text))
-
-
-def reading_of(words: Sequence[Mapping[str, Any]]) -> str | None:
-    """The reading of what Open JTalk's front end made of a text."""
+    words = pyopenjtalk.run_frontend(text)
     kana = "".join(hiragana(word["read"]) for word in words if word["pos"] != "記号")
     return kana if kana and KANA_ONLY.fullmatch(kana) else None
 

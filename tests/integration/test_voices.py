@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audio import SAMPLE_RATE, Samples
-from training.voices import Speaker, english, japanese, speaking
+from training.voices import Speaker, japanese, speaking
 
 ENGLISH = ("flite/slt", "espeak/en-us", "festival/kal_diphone", "hibari/heart")
 JAPANESE = ("openjtalk/mei_normal", "kokoro/jf_alpha+jm_kumo")
@@ -53,7 +53,7 @@ def centre_hz(audio: Samples) -> float:
 
 
 def test_an_english_sentence_is_spoken_as_it_will_be_written(english_voice: str) -> None:
-    spoken = english.speak("It's nine o'clock, Anna!", Speaker(english_voice))
+    spoken = speaking("en")("It's nine o'clock, Anna!", Speaker(english_voice))
     assert spoken is not None
     text, audio = spoken
     assert text == "it's nine o'clock anna"
@@ -61,11 +61,11 @@ def test_an_english_sentence_is_spoken_as_it_will_be_written(english_voice: str)
 
 
 def test_what_each_program_would_read_otherwise_is_not_spoken(english_voice: str) -> None:
-    assert english.speak("Room 42", Speaker(english_voice)) is None
+    assert speaking("en")("Room 42", Speaker(english_voice)) is None
 
 
 def test_a_japanese_sentence_is_spoken_and_written_by_its_reading(japanese_voice: str) -> None:
-    spoken = japanese.speak("3時に東京駅へ行きます。", Speaker(japanese_voice))
+    spoken = speaking("ja")("3時に東京駅へ行きます。", Speaker(japanese_voice))
     assert spoken is not None
     text, audio = spoken
     assert text == "さんじにとうきょうえきへいきます"
@@ -73,7 +73,7 @@ def test_a_japanese_sentence_is_spoken_and_written_by_its_reading(japanese_voice
 
 
 def test_what_has_no_reading_is_not_spoken(japanese_voice: str) -> None:
-    assert japanese.speak("♪…", Speaker(japanese_voice)) is None
+    assert speaking("ja")("♪…", Speaker(japanese_voice)) is None
 
 
 def test_tempo_and_tract_are_the_speakers_own(either: tuple[str, str]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from audio import SAMPLE_RATE, Samples
 
-MODULES = {"ja": "training.voices.japanese", "en": "training.voices.english"}  # each has `speak`
+MODULES = {"ja": "training.voices.japanese", "en": "training.voices.english"}  # each has `written` and `PROGRAMS`
 
 
 @dataclass(frozen=True)
@@ -55,5 +55,12 @@ def draw_speaker(voices: list[str], rng: np.random.Generator) -> Speaker:
 
 def speaking(lang: str) -> Speak:
     """`speak(text, speaker)` -> what a model shall write and the audio; None for a text that cannot be read."""
-    speak: Speak = import_module(MODULES[lang]).speak
+    module = import_module(MODULES[lang])
+
+    def speak(text: str, speaker: Speaker) -> tuple[str, Samples] | None:
+        if (transcript := module.written(text)) is None:
+            return None
+        program, voice = speaker.voice.split("/")
+        return transcript, speaker.heard(*module.PROGRAMS[program](text, voice, speaker))
+
     return speak

@@ -12,7 +12,6 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from audio import Samples
 from training.data import normalise
 from training.voices import Speaker
 
@@ -22,12 +21,8 @@ FLITE_HZ = {"slt": 170.0}  # mean pitch of a voice; the others are men
 MEN_HZ = 110.0
 
 
-def speak(text: str, speaker: Speaker) -> tuple[str, Samples] | None:
-    if not SPEAKABLE.fullmatch(text):
-        return None
-    program, voice = speaker.voice.split("/")
-    spoken, rate = PROGRAMS[program](text, voice, speaker)
-    return normalise(text), speaker.heard(spoken, rate)
+def written(text: str) -> str | None:
+    return normalise(text) if SPEAKABLE.fullmatch(text) else None
 
 
 def _flite(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float32], int]:

@@ -12,23 +12,11 @@ import onnxruntime
 import pyopenjtalk
 from numpy.typing import NDArray
 from pyopenjtalk.htsengine import HTSEngine
-from pyopenjtalk.types import NJDFeature
 
-from audio import Samples
-from recognizer.kana import reading_of
+from recognizer.kana import reading
 from training.voices import Speaker
 
 VOICES = Path(os.environ.get("VOICES", "../shared/voices"))
-
-
-def speak(text: str, speaker: Speaker) -> tuple[str, Samples] | None:
-    words = pyopenjtalk.run_frontend(text)
-    kana = reading_of(words)
-    if not kana:
-        return None
-    program, voice = speaker.voice.split("/")
-    spoken, rate = PROGRAMS[program](text, words, voice, speaker)
-    return kana, speaker.heard(spoken, rate)
 
 
 @lru_cache(maxsize=16)
@@ -36,11 +24,11 @@ def _engine(voice: str) -> HTSEngine:
     return HTSEngine(str(VOICES / f"{voice}.htsvoice").encode())
 
 
-def _openjtalk(_: str, words: list[NJDFeature], voice: str, speaker: Speaker) -> tuple[NDArray[np.floating], int]:
+def _openjtalk(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.floating], int]:
     engine = _engine(voice)
     engine.set_speed(speaker.spoken_tempo)
     engine.add_half_tone(speaker.spoken_pitch)
-    return engine.synthesize(pyopenjtalk.make_label(words)), engine.get_sampling_frequency()
+    return engine.synthesize(pyopenjtalk.make_label(pyopenjtalk.run_frontend(text))), engine.get_sampling_frequency()
 
 
 @lru_cache
@@ -57,7 +45,7 @@ def _loaded() -> tuple[Any, onnxruntime.InferenceSession, dict[str, int], dict[s
     return JAG2P(), network, json.loads((data / "vocab.json").read_text(encoding="utf-8"))["vocab"], styles
 
 
-def _kokoro(text: str, _: list[NJDFeature], voice: str, speaker: Speaker) -> tuple[NDArray[np.floating], int]:
+def _kokoro(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.floating], int]:
     """`a+b` is a voice between two. The pitch moves with the tract."""
     phonemes, network, ids, styles = _loaded()
     tokens = [ids[each] for each in phonemes(text) if each in ids]
@@ -70,4 +58,5 @@ def _kokoro(text: str, _: list[NJDFeature], voice: str, speaker: Speaker) -> tup
     return network.run(None, inputs)[0].ravel(), 24_000
 
 
+written = reading
 PROGRAMS = {"openjtalk": _openjtalk, "kokoro": _kokoro}

@@ -18,7 +18,6 @@ CHROMIUM = next((p for p in ("/usr/lib/chromium/chromium", shutil.which("chromiu
 FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
 --disable-component-update --disable-sync --use-fake-device-for-media-stream""".split()
 PATIENCE_MS = 30_000  # how long a page is waited for: a busy machine is slow, and timing never decides a test
-TRIES = 5  # on a machine that is too busy Chromium's own fake device stumbles
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -54,3 +53,21 @@ def browse(tmp_path: Path) -> Browse:
                 chromium.close()
 
     return opened
+
+
+def resemblance(heard: Samples, said: Samples) -> float:
+    """The median correlation of the loud twentieths of `said` with `heard`, each where it fits best.
+
+    On a busy machine Chromium's fake device itself leaves gaps, which break some of them; a wrong rate breaks all.
+    """
+    size = len(said) // 20
+    parts = said[: size * 20].reshape(20, size)
+    return float(np.median([_correlation(heard, part) for part in parts if np.abs(part).max() > 0.02]))
+
+
+def _correlation(heard: Samples, part: Samples) -> float:
+    """Where it is highest, to an eighth of a sample."""
+    lag, bins = int(np.correlate(heard, part, "valid").argmax()), np.fft.rfftfreq(len(part))
+    there = np.fft.rfft(heard[lag : lag + len(part)])
+    shifted = (np.fft.irfft(there * np.exp(-2j * np.pi * bins * n / 8), len(part)) for n in range(-4, 5))
+    return max(float(np.corrcoef(moved, part)[0, 1]) for moved in shifted)

@@ -1,6 +1,7 @@
 /** Runs before the page's own code: remembers every track, context and socket. Nothing is replaced by a double. */
 {
   const opened = { wishes: [], tracks: [], contexts: [], sockets: [], most: { tracks: 0, contexts: 0, sockets: 0 } };
+  opened.witnessed = null; // an array: what microphones give to the page's graphs is written into it
   const live = {
     tracks: () => opened.tracks.filter((track) => track.readyState === "live").length,
     contexts: () => opened.contexts.filter((context) => context.state !== "closed").length,
@@ -31,6 +32,17 @@
   window.AudioContext = class extends AudioContext {
     constructor(...wish) {
       note("contexts", super(...wish) ?? this);
+      const add = this.audioWorklet?.addModule.bind(this.audioWorklet);
+      if (opened.witnessed) this.audioWorklet.addModule = async (url) => void (await add("/witness.js"), await add(url));
+    }
+    createMediaStreamSource(stream) {
+      const source = super.createMediaStreamSource(stream);
+      if (opened.witnessed) {
+        const witness = new AudioWorkletNode(this, "witness", { numberOfOutputs: 0 });
+        witness.port.onmessage = ({ data }) => opened.witnessed.push(...data);
+        source.connect(witness);
+      }
+      return source;
     }
   };
   window.WebSocket = class extends WebSocket {

@@ -8,8 +8,8 @@ import pytest
 from audio import SAMPLE_RATE, Samples
 from training.voices import Speaker, japanese, speaking
 
-ENGLISH = ("flite/slt", "espeak/en-us", "festival/kal_diphone", "hibari/heart")
-JAPANESE = ("openjtalk/mei_normal", "kokoro/jf_alpha+jm_kumo")
+ENGLISH = ("flite/slt", "espeak/en-us", "festival/kal_diphone", "hibari/heart", "kokoro/bm_george")
+JAPANESE = ("openjtalk/mei_normal", "kokoro/jf_alpha+am_michael")
 COMMANDS = {"flite": "flite", "espeak": "espeak-ng", "festival": "text2wave"}
 SENTENCES = {"en": "Please open the window in the kitchen.", "ja": "窓を開けてください。"}
 

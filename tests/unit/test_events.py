@@ -26,7 +26,7 @@ def test_every_server_event_is_json(kind: type) -> None:
     assert message.keys() == {"type", *(field.name for field in dataclasses.fields(kind))}
 
 
-@pytest.mark.parametrize("kind", set(get_args(events.ClientEvent)) - {events.Audio})
+@pytest.mark.parametrize("kind", [kind for kind in get_args(events.ClientEvent) if kind is not events.Audio])
 def test_every_command_can_be_sent_with_its_defaults(kind: type) -> None:
     assert native.decode(json.dumps({"type": kind.__name__.lower()}), "f32le") == kind()
 

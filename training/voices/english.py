@@ -1,4 +1,4 @@
-"""English by Debian's flite, espeak-ng and festival and by hibari; voices are named `program/voice`, as `flite/slt`."""
+"""English by Debian's flite, espeak-ng and festival, by hibari and by Kokoro; a voice is named `program/voice`."""
 
 import io
 import re
@@ -13,7 +13,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from training.data import normalise
-from training.voices import Speaker
+from training.voices import Speaker, kokoro
 
 SPEAKABLE = re.compile(r"[A-Za-z' ,.;:?!\"-]+")  # numbers and signs are read differently by each program
 WORDS_PER_MINUTE = 165
@@ -66,4 +66,16 @@ def _hibari(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float32
     return model(text, speed=float(np.clip(speaker.spoken_tempo, 0.5, 2.0)), seed=0), model.sample_rate
 
 
-PROGRAMS = {"flite": _flite, "espeak": _espeak, "festival": _festival, "hibari": _hibari}
+@lru_cache
+def _phonemes(british: bool) -> Any:
+    from hibari.g2p import G2P
+
+    return G2P(british=british)
+
+
+def _kokoro(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.floating], int]:
+    """A voice whose name begins with b says it as the British do; those of other languages have their accents."""
+    return kokoro.says(_phonemes(voice.startswith("b"))(text), voice, speaker)
+
+
+PROGRAMS = {"flite": _flite, "espeak": _espeak, "festival": _festival, "hibari": _hibari, "kokoro": _kokoro}

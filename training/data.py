@@ -154,7 +154,7 @@ def fits(clip: Clip, step: dict[str, Any]) -> bool:
 
 
 def repeated(clip: Clip, step: dict[str, Any]) -> list[str]:
-    """The ids under which a step lists this clip: rare corpora and programs are heard more often, a kind may be left out."""
+    """The ids under which a step lists this clip: rare corpora and programs more often; a kind may be left out."""
     times, program = step.get("repeat", {}), clip.speaker.split("/")[0]
     takes = 1 if clip.kind == "connected" else times.get(clip.corpus, times.get(program, times.get(clip.kind, 1)))
     return [f"{clip.id}-{take}" for take in range(takes)]

@@ -66,6 +66,7 @@ class Service:
     async def open(self) -> None:
         settings = self.settings
         self.recorder = _recorder(settings)
+        self.tidying = asyncio.create_task(self.recorder.keep_tidy()) if self.recorder else None
         self.scorer = Scorer(self.vad or load_silero())
         if self.backends is None:
             self.backends = build_backends(settings)
@@ -87,6 +88,8 @@ class Service:
 
     async def close(self) -> None:
         self.ready = False
+        if self.tidying is not None:
+            self.tidying.cancel()
         for backend in set((self.backends or {}).values()):
             await backend.close()
         await self.scorer.close()

@@ -53,7 +53,7 @@ class Handler:
         log.info("session %s opened", self._session.id)
         try:
             async with asyncio.TaskGroup() as tasks:
-                others = [tasks.create_task(self._read()), tasks.create_task(self._recognize())]
+                others = [tasks.create_task(self._read()), tasks.create_task(self._recognize(tasks))]
                 await self._write()
                 for task in others:
                     task.cancel()
@@ -103,7 +103,7 @@ class Handler:
         for job in self._session.jobs_to_recognize():
             await self._jobs.put(job)
 
-    async def _recognize(self) -> None:
+    async def _recognize(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             job = await self._jobs.get()
             try:
@@ -112,7 +112,9 @@ class Handler:
                 self._session.receive_failure(job, error)
             else:
                 self._session.receive_transcript(job, transcript)
-                await self._save(job, transcript.text)
+                if self._recorder is not None and not isinstance(job, Draft):  # the result does not wait for a disk
+                    saving = self._recorder.save(self._session.id, self._session.lang, job, transcript.text)
+                    tasks.create_task(saving)
             self._changed.set()
 
     async def _transcribe(self, job: Utterance) -> Transcript:
@@ -147,10 +149,6 @@ class Handler:
             final.cancel()
         self._drafted = (job.start, transcript)
         return transcript
-
-    async def _save(self, job: Utterance, text: str) -> None:
-        if self._recorder is not None and not isinstance(job, Draft):
-            await self._recorder.save(self._session.id, self._session.lang, job, text)
 
     async def _write(self) -> None:
         """Returns when the session is closed and everything was said."""

@@ -103,7 +103,7 @@ def texts(recipe: Recipe) -> Iterator[str]:
     kept_back = held_out(recipe, human)
     yield from (clip.text for clip in human if clip.id not in kept_back)
     spoken = prompts(recipe)
-    for prompt in spoken["words"] + spoken["sentences"]:
+    for prompt in spoken["words"] + spoken["sentences"] + spoken["codes"]:
         yield spoken_text({"lang": recipe.data["lang"], "transcript": prompt.text})
 
 

@@ -52,6 +52,12 @@ def own(lang: str, count: int, seed: int) -> Iterator[Prompt]:
         yield Prompt(f"OWN_{number:05d}", text, "sentence")
 
 
+def codes(lang: str, count: int, seed: int) -> Iterator[Prompt]:
+    """Letters and numbers alone, where the grammar has them."""
+    for number, text in enumerate(GRAMMARS[lang].codes(count, np.random.default_rng(seed)) if count else ()):
+        yield Prompt(f"CODE_{number:05d}", text, "sentence")
+
+
 def ljspeech() -> Iterator[Prompt]:
     for line in _lines("ljspeech_metadata.csv"):
         name, _, text = line.split("|")
@@ -106,7 +112,7 @@ def words(recipe: Recipe, rng: np.random.Generator) -> list[Prompt]:
 
 
 def prompts(recipe: Recipe) -> dict[str, list[Prompt]]:
-    """`words` and `sentences` to train on, `unseen` to evaluate with."""
+    """`words`, `sentences` and `codes` to train on, `unseen` to evaluate with."""
     spoken = sentences(recipe)
     rng = np.random.default_rng(recipe.data["seed"])
     order = rng.permutation(len(spoken))
@@ -114,5 +120,6 @@ def prompts(recipe: Recipe) -> dict[str, list[Prompt]]:
     return {
         "words": words(recipe, rng),
         "sentences": [spoken[i] for i in order[unseen:]],
+        "codes": list(codes(recipe.data["lang"], int(recipe.data.get("codes", 0)), int(recipe.data["seed"]))),
         "unseen": [spoken[i] for i in order[:unseen]],
     }

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from websockets.asyncio.client import connect
 
-from audio import Draft
+from audio import Draft, Utterance
+from session.recorder import Recorder
 from tests.fake_engine import spoken
 from tests.live_server import SILENCE, LiveServer, dictate, finals, live_server
 
@@ -130,3 +133,21 @@ def test_a_final_does_not_wait_for_its_draft() -> None:
         server.backend.hold_drafts = True
         heard = asyncio.run(dictate(server.url, SILENCE, spoken(1, 2, 3), interim_results=True))
         assert finals(heard) == ["w1 w2 w3"] and server.backend.active == 0
+
+
+def test_a_result_does_not_wait_for_the_disk_and_the_last_recording_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, write = threading.Event(), Recorder._write
+
+    def slowly(self: Recorder, session: str, lang: str, utterance: Utterance, text: str) -> None:
+        disk.wait(60)
+        write(self, session, lang, utterance, text)
+
+    monkeypatch.setattr(Recorder, "_write", slowly)
+    with live_server(save_audio=True, save_dir=str(tmp_path)) as server:
+        heard = asyncio.run(dictate(server.url, SILENCE, spoken(1, 2), SILENCE, spoken(3)))
+        assert finals(heard) == ["w1 w2", "w3"] and not list(tmp_path.iterdir())
+        disk.set()  # the server waits for it when it stops
+    said = [json.loads(path.read_text(encoding="utf-8"))["text"] for path in sorted(tmp_path.glob("*.json"))]
+    assert said == ["w1 w2", "w3"] and len(list(tmp_path.glob("*.wav"))) == 2

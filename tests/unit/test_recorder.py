@@ -1,30 +1,42 @@
 import asyncio
+import contextlib
 import json
+import logging
 import os
+import threading
 import wave
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from audio import Utterance
-from session.recorder import INDEX, Recorder
+from session.recorder import MAX_WAITING, Recorder
 
 
 def make_recorder(folder: Path, *, max_days: float = 30, max_bytes: int = 10_000_000) -> Recorder:
     return Recorder(folder, models={"en": "bundled:en-small"}, max_days=max_days, max_bytes=max_bytes)
 
 
-def save(recorder: Recorder, *segments: int) -> None:
-    async def main() -> None:
-        for segment in segments:
-            audio = np.full(1_600, 0.5, np.float32)
-            await recorder.save("s1", "en", Utterance(segment, 16_000, audio), "はい")
+async def save_each(recorder: Recorder, *segments: int) -> None:
+    audio = np.full(1_600, 0.5, np.float32)
+    await asyncio.gather(*(recorder.save("s1", "en", Utterance(n, 16_000, audio), "はい") for n in segments))
 
-    asyncio.run(main())
+
+def save(recorder: Recorder, *segments: int) -> None:
+    asyncio.run(save_each(recorder, *segments))
 
 
 def lines(folder: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in (folder / INDEX).read_text(encoding="utf-8").splitlines()]
+    """And there is a WAV file for each."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    assert [line["file"] for line in found] == sorted(path.name for path in folder.glob("*.wav"))
+    return found
+
+
+def grow_old(folder: Path) -> None:
+    for path in folder.glob("*.wav"):
+        os.utime(path, (0, 0))
 
 
 def test_an_utterance_is_a_wav_and_a_line(tmp_path: Path) -> None:
@@ -37,36 +49,69 @@ def test_an_utterance_is_a_wav_and_a_line(tmp_path: Path) -> None:
         assert set(np.frombuffer(file.readframes(1_600), "<i2")) == {16_383}
 
 
-def test_old_recordings_go_and_the_index_follows(tmp_path: Path) -> None:
-    recorder = make_recorder(tmp_path, max_days=1)
-    save(recorder, 0)
-    (old,) = tmp_path.glob("*.wav")
-    os.utime(old, (0, 0))
-    save(recorder, 1)
+def test_old_recordings_go_with_their_text(tmp_path: Path) -> None:
+    save(make_recorder(tmp_path), 0)
+    grow_old(tmp_path)
+    save(make_recorder(tmp_path, max_days=1), 1)
     assert [line["segment"] for line in lines(tmp_path)] == [1]
-    assert len(list(tmp_path.glob("*.wav"))) == 1
+
+
+def test_they_go_also_while_nobody_speaks(tmp_path: Path) -> None:
+    save(make_recorder(tmp_path), 0, 1)
+    grow_old(tmp_path)
+
+    async def main() -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(make_recorder(tmp_path, max_days=1).keep_tidy(), 2)
+
+    asyncio.run(main())
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_oldest_go_when_the_folder_is_full(tmp_path: Path) -> None:
     save(make_recorder(tmp_path, max_bytes=7_000), 0, 1, 2)
     assert [line["segment"] for line in lines(tmp_path)] == [1, 2]
+    save(make_recorder(tmp_path, max_bytes=7_000), 3)
+    assert [line["segment"] for line in lines(tmp_path)] == [2, 3]
 
 
-def test_a_folder_that_went_away_costs_no_result(tmp_path: Path) -> None:
+def test_what_a_crash_or_somebody_else_took_apart_goes_in_its_turn(tmp_path: Path) -> None:
+    save(make_recorder(tmp_path), 0, 1)
+    first, second = sorted(tmp_path.glob("*.wav"))
+    first.with_suffix(".json").unlink()
+    recorder = make_recorder(tmp_path, max_bytes=3_500)
+    second.unlink()
+    save(recorder, 2)
+    assert [line["segment"] for line in lines(tmp_path)] == [2]
+
+
+def test_a_folder_that_went_away_costs_no_result(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     recorder = make_recorder(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     save(recorder, 0)
+    assert "utterance 0 of session s1 was not saved" in caplog.text
 
 
-def test_a_line_that_a_crash_cut_off_costs_no_result_and_no_other_line(tmp_path: Path) -> None:
-    recorder = make_recorder(tmp_path, max_days=1)
-    save(recorder, 0)
-    (old,) = tmp_path.glob("*.wav")
-    os.utime(old, (0, 0))
-    whole = json.dumps({"file": "kept.wav", "segment": 7, "text": "one\u2028line"}, ensure_ascii=False)
-    cut = '{"file": "a.wav", "text": "は'.encode()[:-1]
-    with (tmp_path / INDEX).open("ab") as index:
-        index.write(whole.encode() + b"\n[]\n" + cut + b"\n")
-    save(recorder, 1)
-    kept = (tmp_path / INDEX).read_text(encoding="utf-8").split("\n")
-    assert kept[0] == whole and [json.loads(line)["segment"] for line in kept if line] == [7, 1]
+def test_a_disk_that_hangs_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk, recorder, write = threading.Event(), make_recorder(tmp_path), Recorder._write
+
+    def slowly(self: Recorder, session: str, lang: str, utterance: Utterance, text: str) -> None:
+        disk.wait(60)
+        write(self, session, lang, utterance, text)
+
+    async def main() -> None:
+        saving = asyncio.create_task(save_each(recorder, *range(MAX_WAITING)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await save_each(recorder, MAX_WAITING)
+        disk.set()
+        await saving
+        await save_each(recorder, MAX_WAITING + 1)
+
+    monkeypatch.setattr(Recorder, "_write", slowly)
+    caplog.set_level(logging.ERROR)
+    asyncio.run(main())
+    assert caplog.messages == [f"utterance {MAX_WAITING} of session s1 was not saved: the disk is too slow"]
+    assert [line["segment"] for line in lines(tmp_path)] == [*range(MAX_WAITING), MAX_WAITING + 1]

@@ -7,7 +7,7 @@ import pytest
 
 from recognizer.kana import reading
 from training.sentences import en, ja
-from training.voices.english import SPEAKABLE
+from training.voices.english import SPEAKABLE, named_letters
 
 
 @pytest.mark.parametrize("grammar", [en, ja], ids=["en", "ja"])
@@ -36,3 +36,25 @@ def test_each_can_be_read_aloud() -> None:
 )
 def test_numbers_in_words(number: int, text: str) -> None:
     assert en.spelled(number) == text
+
+
+def test_codes_are_letters_and_numbers_that_may_come_again() -> None:
+    made = list(en.codes(2_000, np.random.default_rng(3)))
+    assert made == list(en.codes(2_000, np.random.default_rng(3)))
+    assert all(SPEAKABLE.fullmatch(code) for code in made)
+    assert {"Yes.", "Oh.", "Seven.", "S Y D N E Y."} <= set(made)
+    assert sum(len(code) == 2 or " " in code for code in made) > 1_500
+    assert len(set(made)) > 1_000
+
+
+@pytest.mark.parametrize(
+    "text, named",
+    [
+        ("A B A seven.", "a B a seven."),
+        ("Enter E A.", "Enter E a."),
+        ("James A. Garfield", "James a. Garfield"),
+        ("A dog, a cat and A Tale of Two Cities.", "A dog, a cat and A Tale of Two Cities."),
+    ],
+)
+def test_the_letter_a_is_no_article(text: str, named: str) -> None:
+    assert named_letters(text).replace("[A](/ˈA/)", "a") == named

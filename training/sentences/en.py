@@ -1,4 +1,4 @@
-"""Sentences of daily dictation in English; numbers are written as they are said."""
+"""Sentences of daily dictation in English, and codes: letters and numbers alone; numbers are written as said."""
 
 from collections.abc import Callable, Iterator
 
@@ -155,3 +155,50 @@ MAKERS: tuple[Callable[[Rng], str], ...] = (
 
 def sentences(count: int, rng: Rng) -> Iterator[str]:
     return distinct(MAKERS, count, rng)
+
+
+def digit_code(rng: Rng) -> str:
+    """One digit, or a telephone number; zero is as often called oh."""
+    return " ".join(pick([*ONES[:10], "oh"], rng) for _ in range(int(rng.choice([1, 1, 2, 3, 4, 5, 7, 10]))))
+
+
+def letter_code(rng: Rng) -> str:
+    """A name, or any letters."""
+    name = pick([*NAMES, *DAYS, *(place for place in PLACES if place.isalpha())], rng).upper()
+    return " ".join(pick([name, "".join(pick(LETTERS, rng) for _ in range(int(rng.integers(2, 7))))], rng))
+
+
+def pair_code(rng: Rng) -> str:
+    """Two digits at a time, as years and house numbers are said."""
+    pairs = [spelled(int(rng.integers(10, 100))) for _ in range(int(rng.integers(1, 3)))]
+    return " ".join([spelled(int(rng.integers(1, 20))), *pairs])
+
+
+def date_code(rng: Rng) -> str:
+    return f"{date(rng)} {pick(['nineteen', 'twenty'], rng)} {spelled(int(rng.integers(10, 100)))}"
+
+
+def mixed_code(rng: Rng) -> str:
+    letters = " ".join(pick(LETTERS, rng) for _ in range(int(rng.integers(2, 6))))
+    numbers = [digit_code(rng), pair_code(rng), number(rng)]
+    return say(rng, ["", "Enter", "Erase", "Repeat"], letters, numbers, end="")
+
+
+WORDS = "yes no stop start go help repeat enter erase".split()
+
+
+def word_code(rng: Rng) -> str:
+    return pick(WORDS, rng)
+
+
+CODES: tuple[Callable[[Rng], str], ...] = (
+    digit_code, digit_code, digit_code, letter_code, letter_code, pair_code, date_code, mixed_code, mixed_code,
+    word_code,
+)  # fmt: skip
+
+
+def codes(count: int, rng: Rng) -> Iterator[str]:
+    """Any may come again: somebody else says it."""
+    for _ in range(count):
+        said = CODES[int(rng.integers(len(CODES)))](rng)
+        yield f"{said[0].upper()}{said[1:]}."

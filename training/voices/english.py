@@ -16,6 +16,7 @@ from training.data import normalise
 from training.voices import Speaker, kokoro
 
 SPEAKABLE = re.compile(r"[A-Za-z' ,.;:?!\"-]+")  # numbers and signs are read differently by each program
+LETTER_A = re.compile(r"\bA\b(?= [A-Z]\b|[.,])|(?<=\b[A-Z] )A\b")  # beside another letter, or before a stop: no article
 WORDS_PER_MINUTE = 165
 FLITE_HZ = {"slt": 170.0}  # mean pitch of a voice; the others are men
 MEN_HZ = 110.0
@@ -53,6 +54,11 @@ def _festival(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float
         return soundfile.read(path, dtype="float32")  # type: ignore[no-any-return]
 
 
+def named_letters(text: str) -> str:
+    """The phonemes of the letter A written into a text, as hibari's reader takes them: it would read an article."""
+    return LETTER_A.sub("[A](/ˈA/)", text)
+
+
 @lru_cache
 def _loaded(voice: str) -> Any:
     from hibari import Hibari
@@ -63,7 +69,7 @@ def _loaded(voice: str) -> Any:
 def _hibari(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float32], int]:
     """A small neural voice. Half of its spectrum does not follow a changed pitch: tract and tempo make the speaker."""
     model = _loaded(voice)
-    return model(text, speed=float(np.clip(speaker.spoken_tempo, 0.5, 2.0)), seed=0), model.sample_rate
+    return model(named_letters(text), speed=float(np.clip(speaker.spoken_tempo, 0.5, 2.0)), seed=0), model.sample_rate
 
 
 @lru_cache
@@ -75,7 +81,7 @@ def _phonemes(british: bool) -> Any:
 
 def _kokoro(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.floating], int]:
     """A voice whose name begins with b says it as the British do; those of other languages have their accents."""
-    return kokoro.says(_phonemes(voice.startswith("b"))(text), voice, speaker)
+    return kokoro.says(_phonemes(voice.startswith("b"))(named_letters(text)), voice, speaker)
 
 
 PROGRAMS = {"flite": _flite, "espeak": _espeak, "festival": _festival, "hibari": _hibari, "kokoro": _kokoro}

@@ -8,6 +8,7 @@ const MAX_LINES = 5_000;
 export class History {
   /** @type {Storage | null} */
   #storage = null;
+  #room = MAX_LINES; // that fitted last
 
   /** @param {() => Storage} storage throws where the browser keeps nothing */
   constructor(storage) {
@@ -36,13 +37,16 @@ export class History {
     }
   }
 
-  /** @param {Line[]} lines @returns {boolean} false when the browser has no room */
+  /** The newest, as many as fit. @param {Line[]} lines @returns {boolean} false when the browser has room for none */
   save(lines) {
-    try {
-      this.#storage?.setItem(KEY, JSON.stringify(lines.slice(-MAX_LINES)));
-      return this.possible;
-    } catch {
-      return false;
+    for (let count = Math.min(lines.length, this.#room); ; count >>= 1) {
+      try {
+        this.#storage?.setItem(KEY, JSON.stringify(lines.slice(lines.length - count)));
+        return this.possible;
+      } catch {
+        if (count <= 1) return false;
+        this.#room = count >> 1;
+      }
     }
   }
 

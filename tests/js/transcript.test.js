@@ -70,3 +70,19 @@ test("the history is kept only while it is wanted, and broken ones are not shown
   const none = new History(() => { throw new Error("SecurityError"); });
   assert.deepEqual([none.possible, none.wanted, none.load(), none.save(LINES)], [false, false, [], false]);
 });
+
+test("of a history that does not fit the newest lines are kept", () => {
+  let [kept, room] = ["", 0];
+  const setItem = (/** @type {string} */ _, /** @type {string} */ value) => {
+    if (value.length > room) throw new Error("QuotaExceededError");
+    kept = value;
+  };
+  const history = new History(() => /** @type {any} */ ({ setItem, getItem: () => kept }));
+  const lines = Array.from({ length: 100 }, (_, n) => ({ ...LINES[0], startMs: n }));
+  room = JSON.stringify(lines.slice(-30)).length;
+  assert.ok(history.save(/** @type {any} */ (lines)));
+  assert.deepEqual(history.load(), lines.slice(-25));
+  room = 1;
+  assert.equal(history.save(/** @type {any} */ (lines)), false);
+  assert.deepEqual(history.load(), lines.slice(-25));
+});

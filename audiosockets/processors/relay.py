@@ -1,13 +1,13 @@
 """Prints the final results, and posts each to a web address: captions, minutes, a chat room."""
 
+import http.client
 import json
 import logging
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from typing import Any
 
-from audiosockets import Event, Processor
+from audiosockets import Event, Processor, Stream
 
 log = logging.getLogger("audiosockets.relay")
 
@@ -19,6 +19,10 @@ class Relay(Processor):
     url = ""
     timeout_s = 10.0
     show = True
+
+    def setup(self, stream: Stream) -> None:
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise ValueError(f"url is {self.url!r}; it must begin with http:// or https://")
 
     def process_event(self, event: Event) -> None:
         result = event.data
@@ -43,5 +47,5 @@ class Relay(Processor):
         try:
             with urllib.request.urlopen(request, timeout=self.timeout_s):
                 pass
-        except (urllib.error.URLError, TimeoutError) as error:
+        except (OSError, http.client.HTTPException) as error:
             log.error("the result at %.2f s was not posted: %s", line["start_s"], error)

@@ -2,6 +2,7 @@
 
 import logging
 import wave
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from audiosockets import Block, Gap, Processor, Stream
 
 log = logging.getLogger("audiosockets.save")
 SILENCE_FRAMES = 1 << 16  # written at a time
+DIGIT = "[0-9]"
 
 
 class Save(Processor):
-    """Files are named after the stream and the position of their first frame. Gaps become silence: times stay true."""
+    """Files are named after the stream, the time (UTC) and the position of their first frame, so that a stream of the
+    same name overwrites nothing. Gaps become silence: times stay true."""
 
     policy = "drop-oldest"
     folder = "recordings"
@@ -60,11 +63,12 @@ class Save(Processor):
                 self.close()
 
     def _open(self, start: int) -> None:
-        path = Path(self.folder) / f"{self._name}-{start:012d}.wav"
+        path = Path(self.folder) / f"{self._name}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{start:012d}.wav"
         self._file = wave.open(str(path), "wb")
         self._file.setparams((self._format.channels, 2, self._format.sample_rate, 0, "NONE", ""))
         self._end = start + self._frames
         log.info("writing %s", path)
         if self.keep:
-            for old in sorted(Path(self.folder).glob(f"{self._name}-{'[0-9]' * 12}.wav"))[: -self.keep]:
+            ours = f"{self._name}-{8 * DIGIT}T{12 * DIGIT}-{12 * DIGIT}.wav"
+            for old in sorted(Path(self.folder).glob(ours))[: -self.keep]:
                 old.unlink()

@@ -1,3 +1,4 @@
+import re
 import wave
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ def block(start: int, pcm: bytes, format: Format = Format()) -> Block:  # noqa: 
 
 
 def saved(folder: Path) -> dict[str, bytes]:
+    """By name without the time, the oldest first."""
     found = {}
     for path in sorted(folder.glob("*.wav")):
         with wave.open(str(path), "rb") as file:
-            found[path.name] = file.readframes(file.getnframes())
+            found[re.sub(r"-\d{8}T\d{12}-", "-", path.name)] = file.readframes(file.getnframes())
     return found
 
 
@@ -47,6 +49,18 @@ def test_a_new_file_every_so_many_minutes(tmp_path: Path) -> None:
     files = saved(tmp_path)
     assert list(files) == [f"talk-{100 + n * RATE:012d}.wav" for n in (2, 3)]
     assert b"".join(files.values()) == pcm[4 * RATE :]
+
+
+def test_a_stream_of_the_same_name_overwrites_nothing(tmp_path: Path) -> None:
+    (tmp_path / "talk-of-ann-000000000000.wav").write_bytes(b"not ours")
+    for n in range(3):
+        saver = begun(tmp_path, keep=2)
+        saver.process(block(0, noise_of(0.1, seed=n)))
+        saver.close()
+    assert sorted(path.read_bytes()[-3200:] for path in tmp_path.glob("talk-2*.wav")) == sorted(
+        noise_of(0.1, seed=n) for n in (1, 2)
+    )
+    assert (tmp_path / "talk-of-ann-000000000000.wav").exists()
 
 
 def test_gaps_are_silent_so_that_times_stay_true(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -137,12 +137,19 @@ class Pool(Thread):
             if isinstance(error, BrokenProcessPool):
                 self._lost.append(block)
             elif error is not None:
-                self._failure = self._failure or error
-                self._processor.stop()  # `close` raises it
+                self._fail(error)
             else:
                 self._deaths = 0
-                self._answer(block, future.result())
+                try:
+                    self._answer(block, future.result())
+                except ValueError as unsayable:
+                    self._fail(unsayable)
         self._settled.set()
+
+    def _fail(self, error: BaseException) -> None:
+        """`close` raises it."""
+        self._failure = self._failure or error
+        self._processor.stop()
 
     async def _next_settled(self) -> None:
         self._settled.clear()

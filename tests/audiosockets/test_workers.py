@@ -12,6 +12,7 @@ from tests.audiosockets.conftest import RATE, noise_of
 
 DEADLY = b"\x39\x30" * 1600  # a block that kills its process
 BROKEN = b"\x3a\x30" * 1600  # one that it cannot process
+UNSAYABLE = b"\x3b\x30" * 1600  # one whose answer JSON cannot say
 
 
 class Heavy(Processor):
@@ -33,6 +34,8 @@ class Heavy(Processor):
             os.kill(os.getpid(), signal.SIGKILL)
         if block.pcm == BROKEN:
             raise ZeroDivisionError
+        if block.pcm == UNSAYABLE:
+            return {"start": float("nan")}  # type: ignore[dict-item]
         if self.marker and block.start == 0:
             eventually(Path(self.marker).exists)
         elif self.marker:
@@ -70,6 +73,11 @@ def test_processes_share_the_blocks_and_answers_keep_their_order(url: str, strea
 def test_what_a_method_raises_in_a_process_is_raised_here(url: str, stream: str) -> None:
     with pytest.raises(ZeroDivisionError):
         heavy_run(url, stream, [noise_of(0.1), BROKEN, noise_of(0.1)])
+
+
+def test_an_answer_that_cannot_be_published_is_raised_here(url: str, stream: str) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        heavy_run(url, stream, [noise_of(0.1), UNSAYABLE, noise_of(0.1)])
 
 
 def test_a_process_that_dies_costs_the_blocks_it_had(url: str, stream: str) -> None:

@@ -87,7 +87,7 @@ class Microphone:
                 dtype=DTYPES[self.format.encoding], blocksize=self._block,
                 callback=self._receive, finished_callback=lambda: self._queue.put(None),
             ):  # fmt: skip
-                while not self._closed and (pcm := self._queue.get(timeout=SILENT_S)) is not None:
+                while (pcm := self._queue.get(timeout=SILENT_S)) is not None:  # also what came before `close`
                     yield pcm
         except Empty:
             raise ValueError(f"{self.device.name} gives no audio any more; was it pulled out?") from None

@@ -60,14 +60,16 @@ class Service:
         self.vad = vad
         self.access = Access(frozenset(settings.allowed_origins.lower().split()), settings.access_token)
         self.connections: dict[Handler, asyncio.Task[Any]] = {}
+        self.recorder: Recorder | None = None
+        self.tidying: asyncio.Task[None] | None = None
         self.hub = build_hub(settings)
         self.streams = build_streams(self.hub, self.serve, lambda: self.full, lambda: self.ready, self.access)
 
     async def open(self) -> None:
         settings = self.settings
-        self.recorder = _recorder(settings)
-        self.tidying = asyncio.create_task(self.recorder.keep_tidy()) if self.recorder else None
         self.scorer = Scorer(self.vad or load_silero())
+        if recorder := _recorder(settings):
+            self.recorder, self.tidying = recorder, asyncio.create_task(recorder.keep_tidy())
         if self.backends is None:
             self.backends = build_backends(settings)
         await asyncio.gather(*(backend.start() for backend in set(self.backends.values())))
@@ -132,7 +134,7 @@ def create_app(
         logging.getLogger("speech").setLevel(settings.log_level)
         try:
             await service.open()
-        except ModelError as error:
+        except (ModelError, SettingsError) as error:
             await service.close()
             log.critical("%s", error)
             logging.shutdown()
@@ -172,14 +174,16 @@ def _segmenter_options(settings: Settings) -> SegmenterOptions:
 
 
 def _recorder(settings: Settings) -> Recorder | None:
+    """Raises SettingsError."""
     if not settings.save_audio:
         return None
-    return Recorder(
-        Path(settings.save_dir),
-        models=dict(settings.models),
-        max_days=settings.save_max_days,
-        max_bytes=int(settings.save_max_mb * 1_000_000),
-    )
+    max_bytes = int(settings.save_max_mb * 1_000_000)
+    try:
+        return Recorder(
+            Path(settings.save_dir), models=dict(settings.models), max_days=settings.save_max_days, max_bytes=max_bytes
+        )
+    except OSError as error:
+        raise SettingsError(f"SAVE_DIR is {settings.save_dir!r}; it cannot be used: {error.strerror}") from None
 
 
 # The sans-I/O implementation carries half as many clients again per core; a message over the limit closes with 1009.

@@ -60,6 +60,14 @@ def test_a_wrong_setting(tmp_path: Path) -> None:
     assert output.strip() == "PORT is 70000; it must be a number from 1 to 65535"
 
 
+def test_a_folder_for_recordings_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = str(tmp_path / "file" / "recordings")
+    code, output = start(tmp_path, SPEECH_SAVE_AUDIO="True", SPEECH_SAVE_DIR=folder)
+    assert code == 1 and f"SAVE_DIR is {folder!r}; it cannot be used: Not a directory" in output
+    assert "Traceback" not in output
+
+
 def test_cuda_that_is_not_there(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "m.zip", package())
     code, output = start(tmp_path, SPEECH_MODELS=models(path), SPEECH_DEVICE="cuda", CUDA_VISIBLE_DEVICES="")

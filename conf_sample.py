@@ -52,6 +52,6 @@ MAX_LISTENERS = 1000  # 1..1000000 of all streams
 
 # Saving what was said: off unless you turn it on, and the page says so
 SAVE_AUDIO = False
-SAVE_DIR = "recordings"
+SAVE_DIR = "recordings"  # of each utterance a WAV file and, beside it, a line of JSON
 SAVE_MAX_DAYS = 30  # older recordings are deleted
 SAVE_MAX_MB = 1000  # the oldest are deleted above this

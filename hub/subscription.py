@@ -1,5 +1,7 @@
 """A subscriber's connection, which may publish as well, and a publisher's, which only hears when the stream ends."""
 
+import asyncio
+
 from starlette.websockets import WebSocket
 
 from hub.connection import NORMAL, RESTARTING, Connection
@@ -9,10 +11,11 @@ from hub.pace import Pace
 from hub.query import Query, parse
 from hub.stream import Stream
 from hub.subscriber import Subscriber
-from hub.wire import Block, Event, Message, Refusal
+from hub.wire import Block, Event, Message, Refusal, encode
 
 MESSAGES_PER_S = 200  # that a publisher may send
 BYTES_PER_S = 1 << 20
+ALIVE_S = 5.0  # a page cannot ping: it is told that the link lives
 NOTHING = Query(layers=frozenset())
 
 
@@ -30,6 +33,8 @@ class Subscription(Connection):
         self._stream: Stream | None = None
         self._greeting: str | None = None
         self._messages, self._bytes = Pace(MESSAGES_PER_S), Pace(BYTES_PER_S)
+        self._alive: asyncio.TimerHandle | None = None  # until it is said again
+        self._due = False
 
     def open(self) -> None:
         query = NOTHING if self._query is None else parse(self._query)
@@ -42,6 +47,16 @@ class Subscription(Connection):
         self._greeting = self._subscriber.greeting(kind, may_publish=self._may_publish)
         stream.subscribers.add(self)
         self._stream = stream
+        if kind == "subscribed":
+            self._wait()
+
+    def _wait(self) -> None:
+        self._alive = asyncio.get_running_loop().call_later(ALIVE_S, self._say_alive)
+
+    def _say_alive(self) -> None:
+        self._due = True
+        self._wait()
+        self.wake()
 
     def next_message(self) -> str | bytes | None:
         if (greeting := self._greeting) is not None:
@@ -50,6 +65,9 @@ class Subscription(Connection):
         message = self._subscriber.next_message()
         if self._subscriber.ended and self._stream is not None:
             self.finish(RESTARTING if self._stream.ended == "stopped" else NORMAL)
+        if message is None and self._due and self._stream is not None:
+            self._due = False
+            return encode("alive", position=self._stream.position)
         return message
 
     async def receive(self, message: Message, size: int) -> None:
@@ -62,6 +80,8 @@ class Subscription(Connection):
         await self._bytes.wait(size)
 
     def leave(self) -> None:
+        if self._alive is not None:
+            self._alive.cancel()
         if self._stream is not None:
             self._stream.subscribers.discard(self)
 

@@ -42,8 +42,11 @@ class Peer:
         await self.socket.send(binary({"layer": "audio", "start": start}, pcm))
 
     async def next(self) -> Message:
+        """But `alive`, which comes at any time."""
         async with asyncio.timeout(20):
-            return parse(await self.socket.recv())
+            while (message := parse(await self.socket.recv()))["type"] == "alive":
+                pass
+            return message
 
     async def until(self, kind: str, **fields: Any) -> list[Message]:
         """Every message up to the one that has these fields."""

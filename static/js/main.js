@@ -67,10 +67,11 @@ function start() {
   heard = stopping = met = false;
   connection = "connecting";
   beganMs = lines.at(-1)?.endMs ?? 0;
-  const [echoCancellation, noiseSuppression, autoGainControl] = view.processing.map(({ checked }) => checked);
-  recognition.lang = view.language.value;
+  const { language: lang, microphone, processing } = view.choices;
+  const [echoCancellation, noiseSuppression, autoGainControl] = processing;
+  recognition.lang = lang;
   recognition.phrases = phrases();
-  recognition.options.deviceId = view.microphone.value;
+  recognition.options.deviceId = microphone;
   recognition.options.constraints = { echoCancellation, noiseSuppression, autoGainControl };
   view.showProblem(null);
   recognition.start();
@@ -169,8 +170,13 @@ async function answers() {
   }
 }
 
+function keep() {
+  if (!history.save(lines, view.choices)) view.showProblem("full");
+}
+
+/** Not where another page of ours was told to forget. */
 function remember() {
-  if (history.wanted && !history.save(lines)) view.showProblem("full");
+  if (history.wanted) keep();
 }
 
 function clear() {
@@ -214,14 +220,17 @@ view.phrases.addEventListener("change", () => {
 });
 view.keep.checked = history.wanted;
 view.keep.disabled = !history.possible;
-view.keep.addEventListener("change", () => {
-  if (!view.keep.checked) history.forget();
-  else if (!history.save(lines)) view.showProblem("full");
+view.controls.addEventListener("change", ({ target }) => {
+  if (target !== view.keep) remember();
+  else if (view.keep.checked) keep();
+  else history.forget();
 });
 navigator.mediaDevices?.addEventListener("devicechange", () => void refreshMicrophones());
 view.saving.hidden = !settings.saving;
 const langs = settings.models.flatMap((model) => model.langs);
 view.showLanguages(settings.models, spokenLanguage(language, langs, settings.default_lang));
+const chosen = history.wanted ? history.loadChoices() : null;
+if (chosen) view.choose(chosen);
 lines.forEach(show);
 showPhase("idle");
 if (!window.isSecureContext) view.showProblem("insecure");

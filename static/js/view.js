@@ -4,6 +4,7 @@ import { UNSURE, clock, pieces, shown } from "./transcript.js";
 
 /**
  * @typedef {import("./transcript.js").Line} Line
+ * @typedef {import("./history.js").Choices} Choices
  * @typedef {"idle" | "opening" | "connecting" | "listening" | "reconnecting" | "draining" | "waiting"} Phase
  *   draining: results still come; waiting: for a server that is away
  */
@@ -49,6 +50,8 @@ function enable(yes, no) {
 }
 
 export class View {
+  #wanted = ""; // microphone: it may not be listed yet, or come back
+
   /** @param {(name: string) => string} text */
   constructor(text) {
     this.text = text;
@@ -76,6 +79,23 @@ export class View {
       label.textContent = text(label.getAttribute("data-text") ?? "");
     }
     this.format.setAttribute("aria-label", text("format"));
+    this.microphone.addEventListener("change", () => {
+      this.#wanted = this.microphone.value;
+    });
+  }
+
+  /** @returns {Choices} */
+  get choices() {
+    const processing = this.processing.map(({ checked }) => checked);
+    return { language: this.language.value, microphone: this.#wanted, phrases: this.phrases.value, processing };
+  }
+
+  /** As it was chosen on an earlier visit. @param {Choices} choices */
+  choose({ language, microphone, phrases, processing }) {
+    this.#wanted = microphone;
+    this.phrases.value = phrases;
+    if ([...this.language.options].some(({ value }) => value === language)) this.language.value = language;
+    for (const [i, box] of this.processing.entries()) box.checked = processing[i] === true;
   }
 
   /** @param {Phase} phase */
@@ -184,12 +204,11 @@ export class View {
 
   /** @param {{id: string, label: string}[]} microphones */
   showMicrophones(microphones) {
-    const chosen = this.microphone.value;
     const named = microphones.filter(({ id }) => id && id !== "default");
     const options = [new Option(this.text("standard"), "")];
     named.forEach(({ id, label }, i) => options.push(new Option(label || `${this.text("unnamed")} ${i + 1}`, id)));
     this.microphone.replaceChildren(...options);
-    if (named.some(({ id }) => id === chosen)) this.microphone.value = chosen;
+    if (named.some(({ id }) => id === this.#wanted)) this.microphone.value = this.#wanted;
   }
 
   /** @param {{id: string, langs: string[]}[]} models @param {string} chosen language */

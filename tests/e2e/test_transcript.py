@@ -81,6 +81,30 @@ def test_the_transcript_is_kept_only_when_asked(browse: Browse) -> None:
         assert page.evaluate("localStorage.length") == 0
 
 
+def test_what_was_chosen_is_kept_with_the_transcript(browse: Browse) -> None:
+    with scripted_server(DICTATION) as server, opened(browse, server, SPEECH) as page:
+        press(page, "Start")  # before it the browser names no microphone
+        expect(page.get_by_label("Microphone").locator("option")).not_to_have_count(1)
+        press(page, "Stop")
+        see_status(page, "Ready")
+        page.get_by_text("More").click()
+        page.get_by_label("Keep the transcript").check()
+        page.get_by_label("Suppress noise").check()
+        page.get_by_label("Words and names").fill("Sakura")
+        page.get_by_label("Microphone").select_option(index=1)
+        microphone = page.get_by_label("Microphone").input_value()
+        page.goto(page.url)
+        expect(page.get_by_label("Microphone")).to_have_value(microphone)
+        expect(page.get_by_label("Words and names")).to_have_value("Sakura")
+        expect(page.get_by_label("Suppress noise")).to_be_checked()
+        page.get_by_text("More").click()
+        page.evaluate("localStorage.clear()")  # as another page does that is told to forget
+        page.get_by_label("Suppress noise").uncheck()
+        assert page.evaluate("localStorage.length") == 0
+        page.goto(page.url)
+        expect(page.get_by_label("Words and names")).to_have_value("")
+
+
 def test_expected_words_and_sound_processing(browse: Browse) -> None:
     ready = {**READY, "features": ["phrases"]}
     with scripted_server({**DICTATION, "start": [ready]}) as server, opened(browse, server, SPEECH) as page:

@@ -28,7 +28,9 @@ for (const [name, value, kind, says] of /** @type {[string, any, any, RegExp][]}
   ["sampleRate", 7_999, RangeError, /from 8000 to 192000/],
   ["connectTimeoutMs", 99, RangeError, /from 100 to 600000/],
   ["resumeLimitMs", 1.5, RangeError, /whole number/],
-  ["stream", "x".repeat(501), RangeError, /500 characters, not 501/],
+  ["stream", "x".repeat(65), RangeError, /1 to 64 characters/],
+  ["stream", ".hidden", RangeError, /without a dot in front/],
+  ["stream", "my stream", RangeError, /not "my stream"/],
   ["serverURL", "", TypeError, /options.serverURL is not known/],
   ["toString", "", TypeError, /not known/],
 ])) {

@@ -13,6 +13,8 @@ const LINES = [
   lineOf({ startMs: 250, endMs: 3_601_250, alternatives: [alternative("はい", [["はい", 0.4]])] }, "ja", 1_500),
 ];
 
+const CHOICES = { language: "ja", microphone: "m1", phrases: "さくら", processing: [false, true, false] };
+
 test("a later session goes on where the one before ended", () => {
   assert.deepEqual([LINES[1]?.startMs, LINES[1]?.endMs, LINES[1]?.choices[0]?.words[0]?.startMs], [1_750, 3_602_750, 1_510]);
 });
@@ -59,30 +61,34 @@ test("the history is kept only while it is wanted, and broken ones are not shown
   });
   const history = new History(() => storage);
   assert.equal(history.wanted, false);
-  assert.ok(history.save(LINES) && history.wanted);
-  assert.deepEqual(history.load(), LINES);
+  assert.ok(history.save(LINES, CHOICES) && history.wanted);
+  assert.deepEqual([history.load(), history.loadChoices()], [LINES, CHOICES]);
   store.set("speech.history", '[{"startMs": 1}, 5]');
   assert.deepEqual(history.load(), []);
   store.set("speech.history", "{");
   assert.deepEqual(history.load(), []);
+  for (const broken of ["{", "null", "[]", '{"language": "ja"}']) {
+    store.set("speech.choices", broken);
+    assert.equal(history.loadChoices(), null);
+  }
   history.forget();
   assert.equal(store.size, 0);
   const none = new History(() => { throw new Error("SecurityError"); });
-  assert.deepEqual([none.possible, none.wanted, none.load(), none.save(LINES)], [false, false, [], false]);
+  assert.deepEqual([none.possible, none.wanted, none.load(), none.loadChoices(), none.save(LINES, CHOICES)], [false, false, [], null, false]);
 });
 
 test("of a history that does not fit the newest lines are kept", () => {
   let [kept, room] = ["", 0];
-  const setItem = (/** @type {string} */ _, /** @type {string} */ value) => {
+  const setItem = (/** @type {string} */ key, /** @type {string} */ value) => {
     if (value.length > room) throw new Error("QuotaExceededError");
-    kept = value;
+    if (key === "speech.history") kept = value;
   };
   const history = new History(() => /** @type {any} */ ({ setItem, getItem: () => kept }));
   const lines = Array.from({ length: 100 }, (_, n) => ({ ...LINES[0], startMs: n }));
   room = JSON.stringify(lines.slice(-30)).length;
-  assert.ok(history.save(/** @type {any} */ (lines)));
+  assert.ok(history.save(/** @type {any} */ (lines), CHOICES));
   assert.deepEqual(history.load(), lines.slice(-25));
   room = 1;
-  assert.equal(history.save(/** @type {any} */ (lines)), false);
+  assert.equal(history.save(/** @type {any} */ (lines), CHOICES), false);
   assert.deepEqual(history.load(), lines.slice(-25));
 });

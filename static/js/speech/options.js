@@ -103,8 +103,8 @@ function socketUrl(name, value) {
 /** @param {string} name @param {unknown} value */
 function streamName(name, value) {
   const stream = text(name, value);
-  if (stream.length > 500) throw new RangeError(`options.${name} may hold 500 characters, not ${stream.length}`);
-  return stream;
+  if (stream === "" || /^(?!\.)[\w.-]{1,64}$/.test(stream)) return stream;
+  throw new RangeError(`options.${name} must be "" or 1 to 64 characters A-Z a-z 0-9 . _ - without a dot in front, not "${stream}"`);
 }
 
 /** @param {string | symbol} name @param {unknown} value */

@@ -51,8 +51,7 @@ class Recorder:
         self._waiting += 1
         try:
             async with self._lock:
-                await asyncio.to_thread(self._write, session, lang, utterance, text)
-                await asyncio.to_thread(self._expire)
+                await asyncio.to_thread(self._add, session, lang, utterance, text)
         except OSError as error:
             log.error("utterance %d of session %s was not saved: %s", utterance.segment, session, error)
         finally:
@@ -76,11 +75,15 @@ class Recorder:
                 (self._folder / f"{self._held[0].stem}{suffix}").unlink(missing_ok=True)
             self._bytes -= self._held.popleft().size
 
+    def _add(self, session: str, lang: str, utterance: Utterance, text: str) -> None:
+        self._write(session, lang, utterance, text)
+        self._expire()
+
     def _write(self, session: str, lang: str, utterance: Utterance, text: str) -> None:
         path = self._folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{session}-{utterance.segment:05d}.wav"
         with path.open("wb") as raw, wave.open(raw, "wb") as file:
             file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
-            file.writeframes((utterance.audio * 32767).astype("<i2").tobytes())
+            file.writeframes(np.clip(np.rint(utterance.audio * 32768), -32768, 32767).astype("<i2").tobytes())
         line = {
             "file": path.name,
             "session": session,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audio import Utterance
+from audio import Utterance, decode_pcm
 from session.recorder import MAX_WAITING, Recorder
 
 
@@ -46,7 +46,14 @@ def test_an_utterance_is_a_wav_and_a_line(tmp_path: Path) -> None:
     assert line["model"] == "bundled:en-small"
     with wave.open(str(tmp_path / str(line["file"]))) as file:
         assert (file.getframerate(), file.getsampwidth(), file.getnframes()) == (16_000, 2, 1_600)
-        assert set(np.frombuffer(file.readframes(1_600), "<i2")) == {16_383}
+        assert set(np.frombuffer(file.readframes(1_600), "<i2")) == {16_384}
+
+
+def test_samples_of_16_bits_are_kept_as_they_came(tmp_path: Path) -> None:
+    sent = np.arange(-32_768, 32_768, dtype="<i2")
+    asyncio.run(make_recorder(tmp_path).save("s1", "en", Utterance(0, 0, decode_pcm(sent.tobytes(), "s16le")), ""))
+    with wave.open(str(next(tmp_path.glob("*.wav")))) as file:
+        assert file.readframes(len(sent)) == sent.tobytes()
 
 
 def test_old_recordings_go_with_their_text(tmp_path: Path) -> None:

@@ -12,18 +12,19 @@ import yaml
 from training.data import BPE_MODEL, NGRAM, STATISTICS
 from training.recipe import Recipe
 
-NAME = "valid.acc.ave.pth"
+NAME = "ave.pth"  # in a recipe's folder, where another recipe may begin with it, and in the package
 KEPT_PREFIXES = ("encoder", "decoder", "frontend", "normalize", "ctc_conf", "model", "token_type", "joint_net")
 
 
 def best_checkpoints(recipe: Recipe) -> list[Path]:
-    """The kept checkpoints with the best validation accuracy, best first; also while training still runs."""
+    """The kept checkpoints, best first by the recipe's criterion; also while training still runs."""
+    phase, measure, mode = recipe.asr["best_model_criterion"][0]
     folder = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
     state = folder / "checkpoint.pth"
     if not state.exists():
         raise SystemExit(f"no checkpoint in {folder}; run `python -m training train {recipe.name}` first")
     stats = torch.load(state, map_location="cpu", weights_only=False)["reporter"]["stats"]
-    ranked = sorted(stats, key=lambda epoch: -float(stats[epoch]["valid"]["acc"]))
+    ranked = sorted(stats, key=lambda epoch: float(stats[epoch][phase][measure]), reverse=mode == "max")
     kept = [folder / f"{epoch}epoch.pth" for epoch in ranked[: int(recipe.asr["keep_nbest_models"])]]
     return [path for path in kept if path.exists()]
 

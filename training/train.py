@@ -17,17 +17,11 @@ import yaml
 from training.augment import Surroundings, augmenter
 from training.cuts import CutOff, cut_off
 from training.data import BPE_MODEL, STATISTICS, TOKENS, manifest, read_audio
+from training.kernels import environment, on_grid, quicken
 from training.onset import BlankBeforeSpeech
 from training.recipe import Recipe, load_recipe
 
 CONFIG = "recipe.yaml"
-GRID_SAMPLES = 8_000  # batches are padded to half seconds: the kernels of a CPU are compiled once for each shape
-ALLOCATOR = {  # glibc keeps what a step frees: new pages are a tenth of a step
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "2000000000",
-    "MALLOC_TOP_PAD_": "200000000",
-}
 
 
 def folder(recipe: Recipe, number: int) -> Path:
@@ -80,28 +74,6 @@ def surroundings() -> Surroundings:
     return Surroundings(rooms, noises, voices)
 
 
-def channels_last(convolution: torch.nn.Module) -> None:
-    """Channels innermost, forwards and backwards: half the time of a strided convolution in bfloat16."""
-
-    def turned(tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.contiguous(memory_format=torch.channels_last)
-
-    def hook(_module: Any, _inputs: Any, output: torch.Tensor) -> None:
-        if output.requires_grad:
-            output.register_hook(turned)  # type: ignore[no-untyped-call]
-
-    convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    convolution.register_forward_pre_hook(lambda _, inputs: (turned(inputs[0]),))
-    convolution.register_forward_hook(hook)
-
-
-def on_grid(collated: tuple[list[str], dict[str, torch.Tensor]]) -> tuple[list[str], dict[str, torch.Tensor]]:
-    """A batch with its audio padded to the grid; lengths stay."""
-    ids, batch = collated
-    missing = -batch["speech"].shape[1] % GRID_SAMPLES
-    return ids, batch | {"speech": torch.nn.functional.pad(batch["speech"], (0, missing))}
-
-
 def augmented_task(strength: float, cut: CutOff) -> type:
     """ESPnet2's ASR task whose training utterances are changed anew each time they are read."""
     from espnet2.tasks.asr import ASRTask
@@ -131,9 +103,7 @@ def augmented_task(strength: float, cut: CutOff) -> type:
         @classmethod
         def build_model(cls, args: Any) -> Any:
             model = super().build_model(args)
-            for module in model.modules():
-                if isinstance(module, torch.nn.Conv2d):
-                    channels_last(module)
+            quicken(model)
             BlankBeforeSpeech(model)
             return model
 
@@ -160,7 +130,7 @@ def train(recipe: Recipe) -> None:
         write_config(recipe, number)
         launch = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         command = [sys.executable, "-m", *launch, "-m", "training.train", recipe.name, str(number)]
-        subprocess.run(command, check=True, env={"OMP_NUM_THREADS": "1"} | ALLOCATOR | os.environ)
+        subprocess.run(command, check=True, env=environment() | os.environ)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The recipe's own code: what becomes training speech, and what never does."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -168,12 +167,21 @@ def test_a_draft_is_compared_with_what_has_been_said_so_far(heard: str, counts: 
 
 
 @pytest.mark.filterwarnings("default")  # torch's own
+def test_english_begins_with_what_japanese_leaves() -> None:
+    from training.pack import NAME
+
+    source, *_ = load_recipe("en-small").asr["init_param"][0].split(":")
+    assert source == str(load_recipe("ja-small").work / NAME)
+
+
 def test_the_best_checkpoints_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from training.pack import best_checkpoints, mean_of
 
-    recipe = replace(load_recipe("en-small"), asr={"keep_nbest_models": 5})
+    recipe = replace(
+        load_recipe("en-small"), asr={"keep_nbest_models": 5, "best_model_criterion": [["valid", "acc", "max"]]}
+    )
     monkeypatch.setattr(Recipe, "work", property(lambda self: tmp_path))
     folder = tmp_path / f"exp-{len(recipe.curriculum) - 1}"
     with pytest.raises(SystemExit, match="no checkpoint"):
@@ -186,41 +194,9 @@ def test_the_best_checkpoints_are_averaged(tmp_path: Path, monkeypatch: pytest.M
         torch.save({"w": torch.tensor([float(epoch)]), "n": torch.tensor(epoch)}, folder / f"{epoch}epoch.pth")
     best = best_checkpoints(recipe)
     assert [path.stem for path in best] == ["2epoch", "4epoch", "3epoch"]
+    lowest = replace(recipe, asr={"keep_nbest_models": 1, "best_model_criterion": [["valid", "acc", "min"]]})
+    assert [path.stem for path in best_checkpoints(lowest)] == []  # deleted
     assert mean_of(best) == {"w": torch.tensor([3.0]), "n": torch.tensor(2)}
-
-
-@pytest.mark.filterwarnings("default")  # torch's own
-def test_convolutions_with_channels_innermost_learn_the_same() -> None:
-    import torch
-
-    from training.train import channels_last
-
-    torch.manual_seed(0)
-    plain = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3, 2), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 5, 3))
-    turned = copy.deepcopy(plain)
-    for layer in (turned[0], turned[2]):
-        channels_last(layer)
-    audio = torch.randn(2, 1, 40, 30)
-    for model in (plain, turned):
-        model(audio).square().sum().backward()
-    torch.testing.assert_close(turned(audio), plain(audio))
-    for ours, theirs in zip(turned.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(ours.grad, theirs.grad)
-    with torch.inference_mode():
-        assert turned(audio).is_contiguous(memory_format=torch.channels_last)
-
-
-@pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("samples, padded", [(1, 8_000), (8_000, 8_000), (8_001, 16_000)])
-def test_batches_are_padded_to_half_seconds(samples: int, padded: int) -> None:
-    import torch
-
-    from training.train import on_grid
-
-    lengths = torch.tensor([samples])
-    ids, batch = on_grid((["a"], {"speech": torch.ones(1, samples), "speech_lengths": lengths}))
-    assert ids == ["a"] and batch["speech"].shape == (1, padded) and batch["speech"].sum() == samples
-    assert batch["speech_lengths"] is lengths
 
 
 def test_every_take_speaks_all_its_prompts_and_what_is_kept_for_evaluation_has_a_voice_of_its_own(

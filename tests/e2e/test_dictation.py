@@ -1,6 +1,7 @@
 """The main job: a human voice, a real browser, the bundled model; then the same voice in other ways."""
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,14 @@ ORDER = """() => {
 }"""
 
 
-def test_the_page_shows_the_spoken_words(browse: Browse, speech_fixtures: Path) -> None:
-    audio = read_recording(speech_fixtures)
-    with served_page() as url, browse(audio) as page:
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with served_page() as running:
+        yield running
+
+
+def test_the_page_shows_the_spoken_words(url: str, browse: Browse, speech_fixtures: Path) -> None:
+    with browse(read_recording(speech_fixtures)) as page:
         page.goto(url)
         page.get_by_role("button", name="Start").click()
         expect(page.locator("#interim")).not_to_be_empty()
@@ -32,16 +38,15 @@ def test_the_page_shows_the_spoken_words(browse: Browse, speech_fixtures: Path) 
         expect(page.locator("#interim")).to_be_empty()
 
 
-def test_the_page_shows_what_a_raw_client_gets(browse: Browse, speech_fixtures: Path) -> None:
+def test_the_page_shows_what_a_raw_client_gets(url: str, browse: Browse, speech_fixtures: Path) -> None:
     """The audio that the page sent gives a raw client the same text, and is the recording.
 
     Not the recording itself through both: where a microphone's first sample falls is chance, and a shift of 100
     samples alone changes a word that the bundled model is unsure of.
     """
     recording = read_recording(speech_fixtures)
-    with served_page() as url:
-        shown, audio = dictated(browse, url, recording)
-        assert shown == asyncio.run(transcribe(url.replace("http", "ws") + "ws", audio))
+    shown, audio = dictated(browse, url, recording)
+    assert shown == asyncio.run(transcribe(url.replace("http", "ws") + "ws", audio))
     assert resemblance(audio, recording) > 0.95
 
 
@@ -53,7 +58,7 @@ def dictated(browse: Browse, url: str, recording: Samples) -> tuple[list[str], S
         page.goto(url)
         page.evaluate(ORDER)
         page.get_by_role("button", name="Start").click()
-        expect(page.locator("#finals li")).to_have_count(1)
+        expect(page.locator("#finals li")).not_to_have_count(0)
         assert page.evaluate("order")[0] == "interim"
         page.get_by_role("button", name="Stop").click()
         expect(page.get_by_role("status")).to_have_text("Ready")
@@ -66,9 +71,7 @@ def collect(sent: list[bytes], data: str | bytes) -> None:
         sent.append(data)
 
 
-def test_the_size_of_the_messages_does_not_change_the_words(speech_fixtures: Path) -> None:
-    audio = read_recording(speech_fixtures)
-    with served_page() as url:
-        socket = url.replace("http", "ws") + "ws"
-        heard = [asyncio.run(transcribe(socket, audio, chunk=chunk)) for chunk in (128, 1_280, 16_000)]
+def test_the_size_of_the_messages_does_not_change_the_words(url: str, speech_fixtures: Path) -> None:
+    audio, socket = read_recording(speech_fixtures), url.replace("http", "ws") + "ws"
+    heard = [asyncio.run(transcribe(socket, audio, chunk=chunk)) for chunk in (128, 1_280, 16_000)]
     assert heard == [[WORDS]] * 3

@@ -16,10 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 def start(folder: Path, **environment: str) -> tuple[int, str]:
     """Exit code and everything that was printed."""
-    settings = {"SPEECH_PORT": str(free_port()), "SPEECH_CACHE_DIR": str(folder / "cache"), **environment}
+    settings = {"SPEECH_PORT": str(free_port()), "SPEECH_CACHE_DIR": str(folder / "cache"), "SPEECH_WORKERS": "1"}
     command = [sys.executable, "-c", "import speech_api; speech_api.main()"]
     done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, timeout=120
+        command, cwd=ROOT, env={**os.environ, **settings, **environment}, capture_output=True, text=True, timeout=120
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 

@@ -1,5 +1,6 @@
 """Which engine a model gets: the fast one exported, the fast one in torch, or ESPnet's own."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from recognizer import loading
 from recognizer.base import ModelError, Options, Request
+from recognizer.decoding.export import ensure_exported
 from recognizer.loading import EngineOptions, choose_device, load_engine
 from recognizer.models import ModelFiles, resolve
 from tests.tiny_model import CONFIG, write_tiny_model
@@ -30,17 +32,25 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
     return resolve(str(write_tiny_model(folder / "tiny.zip")), folder)
 
 
+@pytest.fixture(scope="module")
+def cache(files: ModelFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds the model's export."""
+    folder = tmp_path_factory.mktemp("cache")
+    ensure_exported(files, folder)
+    return folder
+
+
 @pytest.mark.parametrize("decoding", ["two_pass", "exact", "ctc"])
-def test_the_fast_search(files: ModelFiles, tmp_path: Path, decoding: str) -> None:
-    engine = load_engine(files, options(tmp_path, decoding))
+def test_the_fast_search(files: ModelFiles, cache: Path, decoding: str) -> None:
+    engine = load_engine(files, options(cache, decoding))
     assert engine.search == f"{decoding} search, ONNX Runtime" and len(engine.transcribe([NOISE])) == 1
 
 
-def test_a_decoder_of_8_bits(files: ModelFiles, tmp_path: Path) -> None:
-    plain, small = (load_engine(files, options(tmp_path, "exact", int8=int8)) for int8 in (False, True))
+def test_a_decoder_of_8_bits(files: ModelFiles, cache: Path) -> None:
+    plain, small = (load_engine(files, options(cache, "exact", int8=int8)) for int8 in (False, True))
     for engine in (plain, small):
         assert engine.transcribe([NOISE])[0].text
-    sizes = [next((tmp_path / "onnx").glob(f"*/{name}.bin")).stat().st_size for name in ("step-int8", "step")]
+    sizes = [next((cache / "onnx").glob(f"*/{name}.bin")).stat().st_size for name in ("step-int8", "step")]
     assert sizes[0] < sizes[1]
 
 
@@ -69,8 +79,8 @@ def test_torch_when_the_export_failed(files: ModelFiles, tmp_path: Path) -> None
     assert len(engine.transcribe([NOISE])) == 1
 
 
-def test_a_worker_of_an_exported_model_needs_no_torch(files: ModelFiles, tmp_path: Path) -> None:
-    load_engine(files, options(tmp_path, "two_pass"))
+def test_a_worker_of_an_exported_model_needs_no_torch(files: ModelFiles, cache: Path, tmp_path: Path) -> None:
+    shutil.copytree(cache / "onnx", tmp_path / "onnx")
     program = f"""
 import sys
 from pathlib import Path

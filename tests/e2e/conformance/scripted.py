@@ -53,8 +53,7 @@ class Conversation:
     audio: bytearray = field(default_factory=bytearray)
     keeps: bool = True  # what it heard; otherwise it only counts
     heard_bytes: int = 0
-    first_loud: int = -1  # the first sample of speech
-    last_loud: int = -1
+    sounds: list[tuple[int, int]] = field(default_factory=list)  # runs of speech: their first and their last sample
     settled_ms: int = 0
     pulse: bool = True  # says progress
     closed: bool = False
@@ -103,18 +102,37 @@ class Conversation:
     def leaving(self) -> bool:
         return self.said("stop") or self.said("abort")
 
-    async def speech(self, after: int = -1) -> bool:
-        """Something loud after this sample."""
-        await self.until(lambda: self.last_loud > after or self.leaving)
-        return self.last_loud > after
+    async def speech(self, nth: int = 0) -> bool:
+        """The nth run of sound begins."""
+        await self.until(lambda: len(self.sounds) > nth or self.leaving)
+        return len(self.sounds) > nth
 
-    async def silence(self) -> bool:
-        await self.until(lambda: self.quiet or self.leaving)
-        return self.quiet
+    async def silence(self, nth: int = 0) -> bool:
+        """The nth run of sound is over."""
+        await self.until(lambda: self.paused(nth) or self.leaving)
+        return self.paused(nth)
+
+    def paused(self, nth: int) -> bool:
+        return len(self.sounds) > nth + 1 or self.received - self.sounds[nth][1] > self.pause
 
     @property
-    def quiet(self) -> bool:
-        return (self.received - self.last_loud) * 1000 > PAUSE_MS * int(self.start["sample_rate"])
+    def pause(self) -> int:
+        """Samples."""
+        return PAUSE_MS * int(self.start["sample_rate"]) // 1000
+
+    def hear(self, data: bytes) -> None:
+        begin = self.received
+        self.heard_bytes += len(data)
+        if not self.keeps:
+            return
+        self.sent.append(len(data))
+        self.audio += data
+        loud = begin + np.flatnonzero(np.abs(decoded(data, self.start["encoding"])) > LOUD)
+        for run in np.split(loud, np.flatnonzero(np.diff(loud) > self.pause) + 1):
+            if len(run):
+                goes_on = bool(self.sounds) and run[0] - self.sounds[-1][1] <= self.pause
+                first = self.sounds.pop()[0] if goes_on else int(run[0])
+                self.sounds.append((first, int(run[-1])))
 
     async def say(self, *messages: Message) -> None:
         for message in messages:
@@ -177,20 +195,20 @@ def result(
 
 
 def dictation(*texts: str, interims: int = 2, separator: str = " ", **result_changes: Any) -> Script:
-    """Hears utterances as the real server does: each run of sound is the next of `texts`."""
+    """Hears utterances as the real server does: each run of sound is the next of `texts`, however late it comes."""
 
     async def script(line: Conversation) -> None:
         await line.ready(separator=separator)
         for segment, text in enumerate(texts):
-            if not await line.speech(after=line.last_loud if segment else -1):
+            if not await line.speech(segment):
                 break
-            start_ms = line.ms(line.received)
+            start_ms = line.ms(line.sounds[segment][0])
             await line.say({"type": "speech_start", "segment": segment, "at_ms": start_ms})
             for n in range(interims if line.start.get("interim_results") else 0):
                 part = text[: max(1, len(text) * (n + 1) // (interims + 1))].strip()
                 await line.say(result(part, final=False, segment=segment, revision=n, start_ms=start_ms))
-            paused = await line.silence()
-            end_ms = max(line.ms(line.last_loud), start_ms)
+            paused = await line.silence(segment)
+            end_ms = line.ms(line.sounds[segment][1])
             await line.say({"type": "speech_end", "segment": segment, "at_ms": end_ms})
             times: dict[str, Any] = {"start_ms": start_ms, "end_ms": end_ms}
             await line.say(result(text, final=True, segment=segment, revision=interims, **times, **result_changes))
@@ -199,6 +217,31 @@ def dictation(*texts: str, interims: int = 2, separator: str = " ", **result_cha
                 return await line.goodbye()
         await line.until(lambda: line.leaving)
         await line.goodbye()
+
+    return script
+
+
+def endless(*, stopped: str = "") -> Script:
+    """Hears speech that does not pause; a final only after `stop`, if there is a text for it."""
+
+    async def script(line: Conversation) -> None:
+        await line.ready()
+        if await line.speech():
+            await line.say({"type": "speech_start", "segment": 0, "at_ms": 400}, result("hello", final=False))
+        await line.until(lambda: line.leaving)
+        if stopped:
+            await line.say(result(stopped, final=True))
+        await line.goodbye()
+
+    return script
+
+
+def in_turn(*scripts: Script) -> Script:
+    """The first connection follows the first of them, the second the second."""
+    waiting = iter(scripts)
+
+    async def script(line: Conversation) -> None:
+        await next(waiting)(line)
 
     return script
 
@@ -316,7 +359,7 @@ async def _listen(conversation: Conversation) -> None:
         if text is not None:
             conversation.sent.append(json.loads(text))
         else:
-            _hear(conversation, message["bytes"])
+            conversation.hear(message["bytes"])
         await _tell(conversation)
         await conversation.reads.wait()
     conversation.closed = True
@@ -326,21 +369,6 @@ async def _listen(conversation: Conversation) -> None:
 async def _tell(conversation: Conversation) -> None:
     async with conversation.changed:
         conversation.changed.notify_all()
-
-
-def _hear(conversation: Conversation, data: bytes) -> None:
-    before = conversation.received
-    conversation.heard_bytes += len(data)
-    if not conversation.keeps:
-        return
-    conversation.sent.append(len(data))
-    conversation.audio += data
-    samples = decoded(data, conversation.start["encoding"])
-    loud = np.flatnonzero(np.abs(samples) > LOUD)
-    if len(loud):
-        conversation.last_loud = before + int(loud[-1])
-        if conversation.first_loud < 0:
-            conversation.first_loud = before + int(loud[0])
 
 
 def decoded(data: bytes, encoding: str) -> Samples:

@@ -1,6 +1,7 @@
 """C66 to C71: what is heard is what was said, sample by sample, whatever the machine does meanwhile."""
 
 import asyncio
+import threading
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def listen(page: Page, server: ScriptedServer, *, stall_ms: int = 0, **options: 
 
 def test_c66_the_sound_arrives_as_it_was(page: Page, server: ScriptedServer) -> None:
     heard, seconds = listen(page, server)
-    assert seconds - 0.5 < heard.received / SAMPLE_RATE < seconds + 0.1, "the graph connects a little later"
+    assert seconds - 1 < heard.received / SAMPLE_RATE < seconds + 0.1, "the graph connects a little later"
     size = BATCH * 2
     assert heard.batches[:-1] == [size] * (len(heard.batches) - 1) and 0 < heard.batches[-1] <= size
 
@@ -104,33 +105,44 @@ def test_c69_a_server_that_stops_reading(page: Page, server: ScriptedServer) -> 
     async def stalls(line: Conversation) -> None:
         await line.ready()
         line.reads.clear()
-        await asyncio.sleep(8)  # 6 MB: more than the buffers of a connection hold, here 4 MB, and the page's 2 s
+        await asyncio.to_thread(again.wait)
         line.reads.set()
         await listens(line)
 
+    again = threading.Event()
     line = server.line(stalls)
-    most, seconds = page.evaluate(
+    most = page.evaluate(
         """async (url) => {
           const rate = 192000;
-          const samples = Float32Array.from({ length: rate * 10 }, (_, n) => Math.fround((n % 65536) / 131072));
+          const samples = Float32Array.from({ length: rate * 30 }, (_, n) => Math.fround((n % 65536) / 131072));
           const { track } = play(samples, 0.2, rate);
-          const r = make(url, { continuous: true }, { sampleRate: rate, encoding: "f32le" }), log = watch(r);
-          let most = 0;
+          window.r = make(url, { continuous: true }, { sampleRate: rate, encoding: "f32le" }), window.log = watch(r);
           r.start(track);
           await log.until("audiostart");
-          for (const end = performance.now() + 9000; performance.now() < end; await sleep(10))
-            most = Math.max(most, ...opened.sockets.map((socket) => socket.bufferedAmount));
+          const waiting = () => Math.max(...opened.sockets.map((socket) => socket.bufferedAmount));
+          await eventually(() => waiting() > 500_000, 30_000);  // after 4 MB that the connection's own buffers hold
+          const context = opened.contexts.at(-1), since = context.currentTime;
+          let most = 0;
+          await eventually(() => ((most = Math.max(most, waiting())), context.currentTime > since + 3), 30_000);
+          return most;
+        }""",
+        line.url,
+    )
+    again.set()
+    seconds = page.evaluate(
+        """async () => {
+          await sleep(500);
           const seconds = opened.contexts.at(-1).currentTime;
           r.stop();
           await log.ended;
-          return [most, seconds];
-        }""",
-        line.url,
+          return seconds;
+        }"""
     )
     assert 500_000 < most <= 2_000_000, "two seconds, then no more"
     assert line.one.received / 192_000 == pytest.approx(seconds, abs=1.0)
     steps = np.diff(line.one.samples[line.one.samples > 0])
-    assert np.count_nonzero((steps < 0) | (steps > 0.01)) < 40, "the ramp is whole, but for its own edges"
+    edges = line.one.received // 65_536
+    assert np.count_nonzero((steps < 0) | (steps > 0.01)) < edges + 20, "the ramp is whole, but for its own edges"
 
 
 def test_c70_a_suspended_context_is_noticed(page: Page, server: ScriptedServer) -> None:

@@ -77,8 +77,6 @@ def test_c40_not_continuous_ends_after_one_final(page: Page, server: ScriptedSer
     line = server.line(dictation("hello world", "good morning"))
     events = session(page, line.url)
     assert sum(len(finals(event)) for event in results(events)) == 1
-    speech = [event["at"] for event in events if event["type"] in ("speechstart", "speechend")]
-    assert 500 < speech[1] - speech[0] < 2_500  # half a second of sound, then a pause
     assert line.one.start["continuous"] is False
 
 

@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conformance.conftest import browser, playwright
-from tests.e2e.conformance.scripted import HERE, Line, ScriptedServer, dictation, scripted_server
+from tests.e2e.conformance.scripted import HERE, Line, ScriptedServer, dictation, endless, in_turn, scripted_server
 from tests.e2e.react.packages import MODULES, ROUTES
 
 __all__ = ["browser", "playwright"]
-TWO = dictation("hello world", "good morning")
+ONE, TWO = dictation("hello world"), dictation("hello world", "good morning")
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_stop_in_the_middle_of_an_utterance_keeps_its_words(browser: Browser, se
 
 
 def test_abort_frees_the_microphone(browser: Browser, server: ScriptedServer) -> None:
-    line = server.line(TWO)
+    line = server.line(in_turn(endless(), TWO))
     with app(browser, server, line) as page:
         press(page, "continuous")
         expect(page.locator("#interim")).not_to_be_empty()
@@ -104,7 +104,7 @@ def test_abort_frees_the_microphone(browser: Browser, server: ScriptedServer) ->
 
 
 def test_reset_empties_the_transcript_and_goes_on_listening(browser: Browser, server: ScriptedServer) -> None:
-    line = server.line(TWO)
+    line = server.line(in_turn(ONE, TWO))
     with app(browser, server, line) as page:
         press(page, "continuous")
         see(page, final="hello world")
@@ -118,7 +118,7 @@ def test_reset_empties_the_transcript_and_goes_on_listening(browser: Browser, se
 
 
 def test_the_language_changes_between_sessions_and_while_listening(browser: Browser, server: ScriptedServer) -> None:
-    line = server.line(TWO)
+    line = server.line(in_turn(ONE, TWO))
     with app(browser, server, line) as page:
         press(page, "continuous")
         see(page, final="hello world")

@@ -164,11 +164,12 @@ def test_nothing_is_lost_with_the_bundled_model(speech_fixtures: Path) -> None:
     if not MODEL.exists():
         pytest.skip(f"{MODEL.name} is not in models/")
     audio = np.concatenate([read_recording(speech_fixtures, name) for name in RECORDINGS])
-    program = "import speech_api; speech_api.main()"
+    program, models = "import speech_api; speech_api.main()", f'{{"en": "bundled:{MODEL.stem}"}}'
+    settings = {"SPEECH_ALLOWED_ORIGINS": "*", "SPEECH_WORKERS": "1", "SPEECH_MODELS": models}
     with contextlib.ExitStack() as stack:
         runs = []
         for seed in (0, 2):
-            service = Service(sys.executable, "-c", program, SPEECH_ALLOWED_ORIGINS="*", SPEECH_WORKERS="1")
+            service = Service(sys.executable, "-c", program, **settings)
             stack.callback(service.stop)
             service.wait()
             runs.append(Run(seed, stack.enter_context(proxy_to(service.port)), service))

@@ -86,7 +86,7 @@ def test_publish_reaches_other_layers_and_carries_bytes(url: str, stream: str) -
     assert (event.layer, event.start, event.end, event.data, event.payload) == ("mel", 0, 100, {"bands": 2}, b"\0\1")
 
 
-def test_one_that_sleeps_loses_its_own_audio_and_is_told_which(stream: str) -> None:
+def test_one_that_sleeps_loses_its_own_audio_and_is_told_which(stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """At 48 kHz the server holds fifteen seconds of this stream; the others lose nothing."""
     from tests.live_server import live_server
 
@@ -101,6 +101,7 @@ def test_one_that_sleeps_loses_its_own_audio_and_is_told_which(stream: str) -> N
         blocks = listener.runs.blocks  # type: ignore[union-attr]
         return blocks[-1].end if blocks else 0
 
+    monkeypatch.setattr("hub.connection.SEND_TIMEOUT_S", 600)  # on a slow machine it sleeps for longer than 30 s
     with live_server(stream_speed=1000.0, stream_history_s=10.0) as server:
         url = f"http://127.0.0.1:{server.port}"
         with recording(url, stream) as (_, source):

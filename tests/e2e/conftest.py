@@ -19,6 +19,7 @@ FLAGS = """--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-r
 --disable-component-update --disable-sync --use-fake-device-for-media-stream""".split()
 PATIENCE_MS = 30_000  # how long a page is waited for: a busy machine is slow, and timing never decides a test
 expect.set_options(timeout=PATIENCE_MS)
+BATCH = 1_280  # samples of a message
 
 
 class Browse(Protocol):
@@ -53,6 +54,17 @@ def browse(tmp_path: Path) -> Browse:
                 chromium.close()
 
     return opened
+
+
+def is_all_of(sent: Samples, witnessed: Samples) -> bool:
+    """Whether what was sent is what the graph got, sample by sample, to two 16-bit steps.
+
+    They may join and leave a moment apart, in silence.
+    """
+    graph = np.pad(witnessed, BATCH)
+    lag = int(np.correlate(graph, sent, "valid").argmax())
+    graph[lag : lag + len(sent)] -= sent
+    return float(np.abs(graph).max()) < 2 / 0x7FFF
 
 
 def resemblance(heard: Samples, said: Samples) -> float:

@@ -15,7 +15,7 @@ from tests.e2e.scripted_server import DICTATION, DONE, READY, Script, ScriptedSe
 LIMIT_MS = 1_000
 STOP: Script = {"stop": [DONE, 1000]}
 BATCH_BYTES = 1_280 * 4  # 80 ms of f32le
-GRAPH_S = 1.0  # on a busy machine Chromium connects the graph this late
+MOMENT_S = 0.5  # between what the page reads from the audio thread's clock and what that has done
 FAKE_UI = "--use-fake-ui-for-media-stream"
 WATCH = """
 window.tracks = []; window.contexts = []; window.wishes = [];
@@ -26,7 +26,11 @@ navigator.mediaDevices.getUserMedia = async (wish) => {
   window.tracks.push(...stream.getTracks());
   return stream;
 };
-window.AudioContext = class extends AudioContext { constructor(...a) { super(...a); window.contexts.push(this); } };
+window.AudioContext = class extends AudioContext {
+  constructor(...a) { super(...a); window.contexts.push(this); }
+  createMediaStreamSource(stream) { this.joined = this.currentTime; return super.createMediaStreamSource(stream); }
+};
+window.heard = () => (contexts[0]?.joined === undefined ? 0 : contexts[0].currentTime - contexts[0].joined);
 """
 
 
@@ -37,6 +41,7 @@ def tone(seconds: float) -> Samples:
 
 SILENCE = np.zeros(SAMPLE_RATE, np.float32)
 SPEECH = np.concatenate((tone(1.0), SILENCE))
+SPEECH_OF_3_S = np.concatenate((tone(3.0), SILENCE))
 
 
 @contextlib.contextmanager
@@ -66,6 +71,12 @@ def wait_until(page: Page, condition: str) -> None:
       const look = () => ({condition}) ? resolve(null) : setTimeout(look, 10);
       look();
     }})""")
+
+
+def stop(page: Page) -> float:
+    """Presses Stop; returns how long the microphone had been heard by then, in seconds of the audio thread's clock."""
+    seconds: float = page.evaluate("() => { const s = heard(); document.getElementById('stop').click(); return s; }")
+    return seconds
 
 
 def see_status(page: Page, text: str) -> None:
@@ -98,35 +109,34 @@ def test_stop_in_the_middle_of_a_sentence(browse: Browse) -> None:
     with scripted_server(script) as server, opened(browse, server, tone(20.0)) as page:
         press(page, "Start")
         expect(page.locator("#interim")).to_have_text("hello")
-        wait_until(page, "contexts[0].currentTime > 2")
-        page.evaluate("window.stopped = contexts[0].currentTime; document.getElementById('stop').click()")
+        wait_until(page, "heard() > 2")
+        seconds = stop(page)
         expect(page.locator("#finals li")).to_contain_text("tail")
         see_status(page, "Finishing …")
         assert page.evaluate("tracks.map((track) => track.readyState)") == ["ended"]
         assert page.evaluate("contexts[0].state") == "closed"
-        heard, stopped_s = server.conversations[0], page.evaluate("stopped")
+        heard = server.conversations[0]
         assert [item for item in heard.sent if isinstance(item, dict)] == [heard.start, {"type": "stop"}]
         assert heard.sent[-1] == {"type": "stop"}
         assert heard.batches[:-1] == [BATCH_BYTES] * (len(heard.batches) - 1)
         assert 0 < heard.batches[-1] <= BATCH_BYTES
-        assert stopped_s - GRAPH_S < len(heard.samples) / SAMPLE_RATE < stopped_s + GRAPH_S
-        assert np.abs(heard.samples[-SAMPLE_RATE // 20 :]).max() > 0.2, "the tone goes on to the last sample"
+        assert seconds - MOMENT_S < len(heard.samples) / SAMPLE_RATE < seconds + MOMENT_S
+        assert np.abs(heard.samples[-SAMPLE_RATE // 4 :]).max() > 0.2, "the tone goes on to the end"
 
 
 def test_what_is_said_while_connecting_is_not_lost(browse: Browse) -> None:
-    with scripted_server() as server, opened(browse, server) as page:
+    with scripted_server() as server, opened(browse, server, SPEECH_OF_3_S) as page:
         server.gate.clear()
         press(page, "Start")
         see_status(page, "Connecting …")
-        wait_until(page, "contexts[0].currentTime > 1.2")  # the tone began after half a second
+        wait_until(page, "heard() > 1.2")
         server.gate.set()
         expect(page.locator("#finals li")).to_contain_text("hello world")
-        press(page, "Stop")
+        seconds = stop(page)
         see_status(page, "Ready")
         heard = server.conversations[0]
         assert heard.start["type"] == "start"
-        loud_s = np.count_nonzero(np.abs(heard.samples) > 0.01) / SAMPLE_RATE
-        assert loud_s == pytest.approx(1.0, abs=0.05)
+        assert len(heard.samples) / SAMPLE_RATE > seconds - MOMENT_S
 
 
 def test_what_is_said_before_there_is_a_socket_is_not_lost(browse: Browse) -> None:
@@ -135,24 +145,23 @@ def test_what_is_said_before_there_is_a_socket_is_not_lost(browse: Browse) -> No
       const resume = AudioContext.prototype.resume;
       AudioContext.prototype.resume = async function () {
         await resume.call(this);
-        while (this.currentTime < 1.2) await new Promise((resolve) => setTimeout(resolve, 10));
+        while (heard() < 1.2) await new Promise((resolve) => setTimeout(resolve, 10));
       };
     }"""
-    with scripted_server() as server, opened(browse, server) as page:
+    with scripted_server() as server, opened(browse, server, SPEECH_OF_3_S) as page:
         page.evaluate(slow)
         press(page, "Start")
         expect(page.locator("#finals li")).to_contain_text("hello world")
-        press(page, "Stop")
+        seconds = stop(page)
         see_status(page, "Ready")
-        samples = server.conversations[0].samples
-        assert np.count_nonzero(np.abs(samples) > 0.01) / SAMPLE_RATE == pytest.approx(1.0, abs=0.05)
+        assert len(server.conversations[0].samples) / SAMPLE_RATE > seconds - MOMENT_S
 
 
 def test_stop_while_connecting_still_recognises(browse: Browse) -> None:
     with scripted_server() as server, opened(browse, server) as page:
         server.gate.clear()
         press(page, "Start")
-        wait_until(page, "contexts[0]?.currentTime > 1.0")
+        wait_until(page, "heard() > 1.0")
         press(page, "Stop")
         server.gate.set()
         see_status(page, "Ready")

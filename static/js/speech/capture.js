@@ -21,7 +21,8 @@ const WORKLET = new URL("./capture-worklet.js", import.meta.url);
 const WATCH_MS = 500;
 const STALLED_TICKS = 3; // without a batch, then the context is woken or made anew
 const DEAD_TICKS = 20; // then it is given up
-const FLUSH_TIMEOUT_MS = 300; // an audio thread that stalls must not keep `stop` waiting
+const FLUSH_MS = 100;
+const FLUSH_TICKS = 10; // without a batch: an audio thread that is late is waited for, a dead one is not
 
 export class Capture {
   /** @type {AudioWorkletNode | null} */
@@ -150,12 +151,20 @@ export class Capture {
   }
 
   /** @param {MessagePort} port */
-  #flush(port) {
-    return new Promise((resolve) => {
-      setTimeout(resolve, FLUSH_TIMEOUT_MS);
-      port.onmessage = ({ data }) => (data ? this.#deliver(data) : resolve(null));
+  async #flush(port) {
+    let ticks = 0;
+    /** @type {ReturnType<typeof setInterval> | undefined} */
+    let watch;
+    await new Promise((resolve) => {
+      watch = setInterval(() => ++ticks >= FLUSH_TICKS && resolve(null), FLUSH_MS);
+      port.onmessage = ({ data }) => {
+        if (!data) return resolve(null);
+        ticks = 0;
+        this.#deliver(data);
+      };
       port.postMessage("flush");
     });
+    clearInterval(watch);
   }
 
   /** Ticks, not times: a page that was blocked has batches waiting, and is not taken for a dead microphone. */

@@ -1,7 +1,7 @@
 /** Runs before the page's own code: remembers every track, context and socket. Nothing is replaced by a double. */
 {
   const opened = { wishes: [], tracks: [], contexts: [], sockets: [], most: { tracks: 0, contexts: 0, sockets: 0 } };
-  opened.witnessed = null; // an array: what microphones give to the page's graphs is written into it
+  opened.witnesses = false; // then each context keeps in `witnessed` what its microphone gives to its graph
   const live = {
     tracks: () => opened.tracks.filter((track) => track.readyState === "live").length,
     contexts: () => opened.contexts.filter((context) => context.state !== "closed").length,
@@ -33,13 +33,15 @@
     constructor(...wish) {
       note("contexts", super(...wish) ?? this);
       const add = this.audioWorklet?.addModule.bind(this.audioWorklet);
-      if (opened.witnessed) this.audioWorklet.addModule = async (url) => void (await add("/witness.js"), await add(url));
+      if (opened.witnesses) this.audioWorklet.addModule = async (url) => void (await add("/witness.js"), await add(url));
     }
     createMediaStreamSource(stream) {
       const source = super.createMediaStreamSource(stream);
-      if (opened.witnessed) {
+      this.joined = this.currentTime;
+      if (opened.witnesses) {
+        this.witnessed = [];
         const witness = new AudioWorkletNode(this, "witness", { numberOfOutputs: 0 });
-        witness.port.onmessage = ({ data }) => opened.witnessed.push(...data);
+        witness.port.onmessage = ({ data }) => this.witnessed.push(...data);
         source.connect(witness);
       }
       return source;
@@ -47,6 +49,7 @@
   };
   window.WebSocket = class extends WebSocket {
     sends = []; // with window.keepSends, what was sent
+    since = performance.now();
     constructor(...wish) {
       note("sockets", super(...wish) ?? this);
     }

@@ -118,7 +118,7 @@ def test_c54_the_connect_timeout(noisy: Page, server: ScriptedServer) -> None:
     with broken_line(answers=False) as silent:
         events = session(noisy, silent, connectTimeoutMs=700)
     assert seen(events)[-2:] == ["network", "end"]
-    assert 600 < events[-1]["at"] - events[0]["at"] < 9_000, "not the 10 s that are usual"
+    assert 600 < events[-1]["at"] - noisy.evaluate("opened.sockets[0].since") < 9_000, "not the 10 s that are usual"
 
 
 def test_c54_a_connection_lost_for_good(page: Page, server: ScriptedServer) -> None:
@@ -149,26 +149,32 @@ def test_c56_a_language_that_is_not_spoken(page: Page, server: ScriptedServer) -
     assert unset.conversations[1].start.get("lang", "default") != ""
 
 
-SILENT = """async (lines) => Promise.all(lines.map(async ([url, wish]) => {
-  const r = make(url, { continuous: true }, wish), log = watch(r), { track, context } = play([0], 60);
-  r.start(track);
-  await log.until("audiostart");
-  await eventually(() => context.currentTime > 9.5 || log.types().includes("end"), 30_000);
-  r.stop();
-  await log.ended;
-  return log.events.map((event) => event.error ?? event.type);
-}))"""
+SILENT = """async (lines) => {
+  let over = 0;
+  return Promise.all(lines.map(async ([url, wish]) => {
+    const r = make(url, { continuous: true }, wish), log = watch(r), { track } = play([0], 60);
+    r.start(track);
+    await Promise.race([log.ended, eventually(() => over === lines.length - 1, 60_000)]);
+    r.stop();
+    await log.ended;
+    over += 1;
+    return log.events.map((event) => event.error ?? event.type);
+  }));
+}"""
 
 
 def test_c57_no_speech(page: Page, server: ScriptedServer) -> None:
-    """Three sessions beside each other: the default of 8 s, a second, and no limit (stopped after 9.5 s)."""
+    """Three sessions beside each other: the default of 8 s, a second, and no limit (stopped when the others are over).
+
+    The time until there is a connection does not count, so that how much of it was sent varies.
+    """
     limits: list[dict[str, int]] = [{}, {"noSpeechTimeoutMs": 1_000}, {"noSpeechTimeoutMs": 0}]
     lines = [server.line(dictation()) for _ in limits]
     usual, short, never = page.evaluate(SILENT, [[line.url, wish] for line, wish in zip(lines, limits, strict=True)])
     wanted = ["start", "audiostart", "audioend", "no-speech", "end"]
     assert usual == short == wanted and never == ["start", "audiostart", "audioend", "end"]
-    usual_ms, short_ms, never_ms = (line.one.ms(line.one.received) for line in lines)
-    assert 7_500 <= usual_ms <= 8_500 and 700 <= short_ms <= 1_500 and never_ms > 8_500
+    usual_ms, short_ms, _ = (line.one.ms(line.one.received) for line in lines)
+    assert short_ms >= 700 and 6_000 < usual_ms - short_ms < 8_000
 
 
 def test_c58_this_service_is_not_local(page: Page, server: ScriptedServer) -> None:

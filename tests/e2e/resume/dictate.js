@@ -1,9 +1,9 @@
 /**
  * Dictates `audio` (base64 of f32le, 16 kHz) once for each run, side by side, each through a track of its own;
- * `afterMs` into it `strike(run)` is called. Resolves with what the class told and what it sent.
+ * `afterMs` into it `strike(run)` is called. Resolves with what the class told, what it sent and what its graph got.
  */
 async ({ audio, runs }) => {
-  window.keepSends = true;
+  window.keepSends = opened.witnesses = true;
   const context = new window.PlainAudioContext({ sampleRate: 16_000 });
   const base64 = (bytes) => {
     let text = "";
@@ -35,6 +35,7 @@ async ({ audio, runs }) => {
     });
     const played = new Promise((resolve) => (source.onended = resolve));
     r.start(destination.stream.getAudioTracks()[0]);
+    const graph = opened.contexts.at(-1);
     await Promise.race([log.until("audiostart"), log.ended]);
     source.start(context.currentTime + 0.2);
     const struck = Promise.all([open, sleep(afterMs)]).then(() => strike(run));
@@ -46,6 +47,7 @@ async ({ audio, runs }) => {
     const connections = opened.sockets.filter((socket) => socket.url === url).map((socket) => flatten(socket.sends));
     return {
       finals, connections, states,
+      witnessed: base64(new Uint8Array(Float32Array.from(graph.witnessed).buffer)),
       shown: Array.from(results, (result) => result[0].transcript).join(""),
       events: log.events.map((event) => event.error ?? event.type),
     };

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 CHUNK_BYTES = 65_536
@@ -22,11 +22,19 @@ class Proxy:
 
     def cut(self) -> None:
         """Every open connection dies."""
-        self._loop.call_soon_threadsafe(self._abort)
+        self._do(self._abort)
 
     def freeze(self) -> None:
         """Every open connection falls silent; a new one works."""
-        self._loop.call_soon_threadsafe(lambda: self._frozen.update(self._writers))
+        self._do(lambda: self._frozen.update(self._writers))
+
+    def _do(self, act: Callable[[], None]) -> None:
+        """Returns when it is done."""
+
+        async def acting() -> None:
+            act()
+
+        asyncio.run_coroutine_threadsafe(acting(), self._loop).result()
 
     async def serve(self, ready: threading.Event, end: asyncio.Event) -> None:
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)

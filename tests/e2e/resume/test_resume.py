@@ -21,6 +21,7 @@ from websockets.asyncio.client import connect
 from audio import SAMPLE_RATE, Samples
 from tests.e2e.conformance.conftest import launched, opened
 from tests.e2e.conformance.scripted import scripted_server
+from tests.e2e.conftest import is_all_of
 from tests.e2e.resume.proxy import Proxy, proxy_to
 from tests.e2e.resume.service import Service, said
 from tests.live_server import messages
@@ -35,7 +36,7 @@ SEEDS = range(FIRST, FIRST + 20)
 UTTERANCES = [range(n, n + 3) for n in range(0, 15, 3)]
 PAUSE = np.zeros(SAMPLE_RATE * 7 // 10, np.float32)
 SPEECH = np.concatenate([part for numbers in UTTERANCES for part in (said(list(numbers)), PAUSE)])
-SPOKEN = " ".join(f"w{n}" for numbers in UTTERANCES for n in numbers)
+SPOKEN = [f"w{n}" for numbers in UTTERANCES for n in numbers]
 DICTATE = (Path(__file__).parent / "dictate.js").read_text(encoding="utf-8")
 Pcm = NDArray[np.int16]
 Final = tuple[int, int, str]  # start and end in ms, text
@@ -103,6 +104,12 @@ async def undisturbed(url: str, stream: Pcm, **start: Any) -> list[Final]:
     return [(m["start_ms"], m["end_ms"], m["alternatives"][0]["transcript"]) for m in results]
 
 
+def is_whole(stream: Pcm, told: dict[str, Any]) -> bool:
+    """Whether all that the browser gave was sent. Of what is played it loses some itself where it has no time for it."""
+    witnessed = np.frombuffer(base64.b64decode(told["witnessed"]), np.float32)
+    return is_all_of((stream / 0x8000).astype(np.float32), witnessed)
+
+
 def finals(told: dict[str, Any]) -> list[Final]:
     return [(f["startMs"], f["endMs"], f["alternatives"][0]["transcript"]) for f in told["finals"] if f["alternatives"]]
 
@@ -152,10 +159,14 @@ def told(runs: list[Run]) -> list[dict[str, Any]]:
 def test_nothing_is_lost_or_said_twice(runs: list[Run], told: list[dict[str, Any]], seed: int) -> None:
     run, answer = runs[seed - FIRST], told[seed - FIRST]
     assert answer["events"].count("end") == 1 and not {"network", "aborted"} & set(answer["events"])
-    assert answer["shown"] == SPOKEN
     assert run.kind == "worker killed" or run.proxy.connections > 1, "nothing was struck"
     stream = kept_audio(answer["connections"])
-    assert finals(answer) == asyncio.run(undisturbed(runs[0].service.url, stream))
+    assert is_whole(stream, answer)
+    heard = asyncio.run(undisturbed(runs[0].service.url, stream))
+    assert finals(answer) == heard
+    assert answer["shown"] == " ".join(text for _, _, text in heard)
+    words = answer["shown"].split()
+    assert len(words) > len(SPOKEN) // 2 and words == [word for word in SPOKEN if word in words]
 
 
 @pytest.mark.model
@@ -177,6 +188,8 @@ def test_nothing_is_lost_with_the_bundled_model(speech_fixtures: Path) -> None:
         for run, answer in zip(runs, answers, strict=True):
             assert run.proxy.connections > 1, "nothing was struck"
             run.service.wait()
-            heard = asyncio.run(undisturbed(run.service.url, kept_audio(answer["connections"])))
+            stream = kept_audio(answer["connections"])
+            assert is_whole(stream, answer)
+            heard = asyncio.run(undisturbed(run.service.url, stream))
             assert len(heard) >= len(RECORDINGS)
             assert finals(answer) == heard

@@ -1,4 +1,5 @@
-"""Stage `ngram`: what the prompts and the training recordings say -> a back-off n-gram model of tokens, packed beside.
+"""Stage `ngram`: what the prompts and the training recordings say, and words of a dictionary -> a back-off n-gram model
+of tokens, packed beside.
 
 Interpolated Kneser-Ney smoothing with one discount for each length (Chen and Goodman 1999). Long n-grams that occur
 once are left out; what they would have had goes to the shorter ones.
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from sentencepiece import SentencePieceProcessor
 
 from training.data import BPE_MODEL, NGRAM, TOKENS, held_out, recordings, spoken_text
+from training.dictionary import readings
 from training.prompts import prompts
 from training.recipe import Recipe
 
@@ -105,6 +107,8 @@ def texts(recipe: Recipe) -> Iterator[str]:
     spoken = prompts(recipe)
     for prompt in spoken["words"] + spoken["sentences"] + spoken["codes"]:
         yield spoken_text({"lang": recipe.data["lang"], "transcript": prompt.text})
+    for word in readings(recipe.data["dictionary_words"]) if "dictionary_words" in recipe.data else ():
+        yield spoken_text({"lang": "ja", "transcript": word, "reading": word})
 
 
 def divider(recipe: Recipe) -> Callable[[str], Sequence[str]]:

@@ -15,7 +15,8 @@ from tests.e2e.scripted_server import DICTATION, DONE, READY, Script, ScriptedSe
 LIMIT_MS = 1_000
 STOP: Script = {"stop": [DONE, 1000]}
 BATCH_BYTES = 1_280 * 4  # 80 ms of f32le
-MOMENT_S = 0.5  # between what the page reads from the audio thread's clock and what that has done
+BEFORE_S = 3.0  # of sound that the page has before it may connect, or before it is stopped
+MOMENT_S = 1.5  # what the clock of a starved machine's audio thread may be ahead of the sound
 FAKE_UI = "--use-fake-ui-for-media-stream"
 WATCH = """
 window.tracks = []; window.contexts = []; window.wishes = [];
@@ -41,7 +42,7 @@ def tone(seconds: float) -> Samples:
 
 SILENCE = np.zeros(SAMPLE_RATE, np.float32)
 SPEECH = np.concatenate((tone(1.0), SILENCE))
-SPEECH_OF_3_S = np.concatenate((tone(3.0), SILENCE))
+LONG_SPEECH = np.concatenate((tone(4.0), SILENCE))
 
 
 @contextlib.contextmanager
@@ -109,7 +110,7 @@ def test_stop_in_the_middle_of_a_sentence(browse: Browse) -> None:
     with scripted_server(script) as server, opened(browse, server, tone(20.0)) as page:
         press(page, "Start")
         expect(page.locator("#interim")).to_have_text("hello")
-        wait_until(page, "heard() > 2")
+        wait_until(page, f"heard() > {BEFORE_S}")
         seconds = stop(page)
         expect(page.locator("#finals li")).to_contain_text("tail")
         see_status(page, "Finishing …")
@@ -125,11 +126,11 @@ def test_stop_in_the_middle_of_a_sentence(browse: Browse) -> None:
 
 
 def test_what_is_said_while_connecting_is_not_lost(browse: Browse) -> None:
-    with scripted_server() as server, opened(browse, server, SPEECH_OF_3_S) as page:
+    with scripted_server() as server, opened(browse, server, LONG_SPEECH) as page:
         server.gate.clear()
         press(page, "Start")
         see_status(page, "Connecting …")
-        wait_until(page, "heard() > 1.2")
+        wait_until(page, f"heard() > {BEFORE_S}")
         server.gate.set()
         expect(page.locator("#finals li")).to_contain_text("hello world")
         seconds = stop(page)
@@ -145,11 +146,11 @@ def test_what_is_said_before_there_is_a_socket_is_not_lost(browse: Browse) -> No
       const resume = AudioContext.prototype.resume;
       AudioContext.prototype.resume = async function () {
         await resume.call(this);
-        while (heard() < 1.2) await new Promise((resolve) => setTimeout(resolve, 10));
+        while (heard() < BEFORE_S) await new Promise((resolve) => setTimeout(resolve, 10));
       };
     }"""
-    with scripted_server() as server, opened(browse, server, SPEECH_OF_3_S) as page:
-        page.evaluate(slow)
+    with scripted_server() as server, opened(browse, server, LONG_SPEECH) as page:
+        page.evaluate(slow.replace("BEFORE_S", str(BEFORE_S)))
         press(page, "Start")
         expect(page.locator("#finals li")).to_contain_text("hello world")
         seconds = stop(page)

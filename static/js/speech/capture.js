@@ -22,7 +22,7 @@ const WATCH_MS = 500;
 const STALLED_TICKS = 3; // without a batch, then the context is woken or made anew
 const DEAD_TICKS = 20; // then it is given up
 const FLUSH_MS = 100;
-const FLUSH_TICKS = 10; // without a batch: an audio thread that is late is waited for, a dead one is not
+const FLUSH_TICKS = 30; // without a batch: an audio thread that is late is waited for, a dead one is not
 
 export class Capture {
   /** @type {AudioWorkletNode | null} */

@@ -16,7 +16,7 @@ LIMIT_MS = 1_000
 STOP: Script = {"stop": [DONE, 1000]}
 BATCH_BYTES = 1_280 * 4  # 80 ms of f32le
 BEFORE_S = 3.0  # of sound that the page has before it may connect, or before it is stopped
-MOMENT_S = 1.5  # what the clock of a starved machine's audio thread may be ahead of the sound
+MOMENT_S = 1.5  # on a starved machine the processor begins this long after its source
 FAKE_UI = "--use-fake-ui-for-media-stream"
 WATCH = """
 window.tracks = []; window.contexts = []; window.wishes = [];

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sentencepiece import SentencePieceProcessor
 
 from training.data import BPE_MODEL, NGRAM, TOKENS, held_out, recordings, spoken_text
-from training.dictionary import readings
+from training.dictionary import words
 from training.prompts import prompts
 from training.recipe import Recipe
 
@@ -107,8 +107,8 @@ def texts(recipe: Recipe) -> Iterator[str]:
     spoken = prompts(recipe)
     for prompt in spoken["words"] + spoken["sentences"] + spoken["codes"]:
         yield spoken_text({"lang": recipe.data["lang"], "transcript": prompt.text})
-    for word in readings(recipe.data["dictionary_words"]) if "dictionary_words" in recipe.data else ():
-        yield spoken_text({"lang": "ja", "transcript": word, "reading": word})
+    if "dictionary_words" in recipe.data:
+        yield from words(recipe.data["dictionary_words"])
 
 
 def divider(recipe: Recipe) -> Callable[[str], Sequence[str]]:

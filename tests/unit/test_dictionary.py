@@ -1,12 +1,14 @@
 """The dictionary that the Japanese n-gram reads."""
 
 import struct
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 
 import pyopenjtalk
+from wordfreq import get_frequency_dict
 
-from training.dictionary import ENTRY, HEADER, entries, readings
+from training.dictionary import ENTRY, HEADER, entries, occurrences, readings, words
 
 
 def test_entries_of_a_compiled_dictionary(tmp_path: Path) -> None:
@@ -24,7 +26,24 @@ def test_the_installed_dictionary_is_whole() -> None:
 
 
 def test_likely_words_come_first_and_names_do_not_come() -> None:
-    words = readings(20_000)
-    assert len(words) == len(set(words)) == 20_000
-    assert {"トケイ", "アタラシイ", "ユックリ"} <= set(words)
-    assert not {"ヨコハマ", "サトウタロウ"} & set(words)
+    found = readings(20_000)
+    assert len(found) == len(set(found)) == 20_000
+    assert {"とけい", "あたらしい", "ゆっくり"} <= set(found)
+    assert not {"よこはま", "さとうたろう"} & set(found)
+
+
+def test_homophones_count_together_as_the_square_root_of_their_share() -> None:
+    found = occurrences({"橋": 5e-6, "箸": 4e-6, "時計": 1e-7, "？": 1.0, "稀有": 1e-9})
+    assert found == {"はし": round((9e-6 / 1e-7) ** 0.5), "とけい": 1, "けう": 0}
+
+
+def test_likely_words_are_met_more_often_and_every_one_once() -> None:
+    found = Counter(words(20_000, {"時間": 1e-3}))
+    assert set(found) == set(readings(20_000))
+    assert found["じかん"] == 100 and found["ゆっくり"] == 1
+
+
+def test_the_installed_frequencies_are_those_of_all_words() -> None:
+    frequencies = get_frequency_dict("ja", "large")
+    assert len(frequencies) > 100_000
+    assert 1e-4 < frequencies["時間"] < 1e-2 and frequencies["時間"] > 100 * frequencies["稀有"] > 0

@@ -16,7 +16,6 @@ import numpy as np
 import yaml
 
 from audio import SAMPLE_RATE, Samples
-from benchmarks.latency import held_out_clips
 from recognizer.decoding import export
 from recognizer.decoding.ctc import greedy
 from recognizer.decoding.engine import FastEngine, Search
@@ -26,10 +25,11 @@ from recognizer.decoding.phrases import build
 from recognizer.decoding.results import Calibration, Texts
 from recognizer.espnet import load_stock_engine
 from recognizer.limits import max_tokens
-from recognizer.loading import load_ngram
+from recognizer.loading import load_ngram, rescorers
 from recognizer.models import ModelFiles, resolve
 from training.data import manifest, read_audio
-from training.evaluate import WORDS, Spoken, errors, padded, rate
+from training.evaluate import errors, evaluation_sets, measures, padded, rate
+from training.recipe import load_recipe
 
 CLIP = "jfk/jfk.flac"  # 11 s
 SPOKEN_PER_SECOND = 6  # tokens
@@ -37,6 +37,7 @@ TOKENS = 3262  # of LaboroTV's model
 BEAM, CTC_WEIGHT = 20, 0.5
 ROUNDS = 3
 THREADS = 2
+BUNDLED = ("en-small", "ja-small")
 MODELS = {"laborotv": False, "reazonspeech": True}  # name -> macaron-style feed-forward
 Decode = Callable[[Samples], Sequence[int]]
 Limit = Callable[[Samples], int]
@@ -123,12 +124,12 @@ def stock(files: ModelFiles, limit: Limit) -> Decode:
 
 
 def searches(ready: Package, files: ModelFiles, limit: Limit) -> dict[str, Decode]:
-    """With the weights of the model's package; of them only `two_pass` uses its n-gram."""
+    """With the weights of the model's package; its n-gram and Mozc's costs serve `two_pass` alone."""
     vocabulary, networks, nothing = ready.vocabulary, ready.networks, build([])
     weight, penalty = float(files.decoding["ctc_weight"]), float(files.decoding.get("penalty", 0.0))
-    ngram = load_ngram(files, vocabulary.eos)
+    ngram, others = load_ngram(files, vocabulary.eos), rescorers(files, vocabulary.tokens)
     search = Search("two_pass", BEAM, weight, penalty)
-    engine = FastEngine(ready, search, "cpu", Calibration(), "benchmark", None, ngram)
+    engine = FastEngine(ready, search, "cpu", Calibration(), "benchmark", None, ngram, others)
 
     def exact(audio: Samples) -> Sequence[int]:
         hidden, log_probs = networks.encode(ready.features(audio))
@@ -187,44 +188,49 @@ def random_weights(name: str) -> None:
         table(ways, np.array_split(clip, 4), f"{name}, the same in 4", lambda tokens: "-")
 
 
-def bundled() -> None:
-    """Held-out AN4 speakers, as the segmenter leaves them."""
-    clips = held_out_clips()
-    files = resolve("bundled:en-small", Path("cache"))
-    ready = export.load_exported(files, Path("cache"), THREADS)
-    texts = Texts(ready.vocabulary)
+def bundled(name: str) -> None:
+    """Speech of people that was held out of training, as the segmenter leaves it."""
+    recipe = load_recipe(name)
+    files, ready = exported(name)
+    what, spoken = next(evaluation_sets(recipe))
+    measure, texts, rng = measures(recipe.data["lang"])[-1], Texts(ready.vocabulary), np.random.default_rng(0)
 
-    spoken = [Spoken(clip.path, clip.text, clip.text) for clip in clips]
-
-    def word_errors(tokens: list[list[int]]) -> str:
+    def errors_of(tokens: list[list[int]]) -> str:
         pairs = zip(tokens, spoken, strict=True)
-        return f"{rate([errors(WORDS, texts.text(row), one) for row, one in pairs]):.1f}"
+        return f"{measure.name} {rate([errors(measure, texts.text(row), one) for row, one in pairs]):.1f}"
 
-    rng = np.random.default_rng(0)
     audio = [padded(one, rng) for one in spoken]
-    table(searches(ready, files, unlimited), audio, f"en-small, {len(clips)} utterances", word_errors)
+    table(searches(ready, files, unlimited), audio, f"{name}, {len(spoken)} utterances ({what})", errors_of)
+
+
+def exported(name: str) -> tuple[ModelFiles, Package]:
+    files = resolve(f"bundled:{name}", Path("cache"))
+    return files, export.load_exported(files, Path("cache"), THREADS)
 
 
 def equality() -> None:
     """Whether `exact` finds stock's tokens on every human test row, whatever its language."""
-    files = resolve("bundled:en-small", Path("cache"))
-    ready = export.load_exported(files, Path("cache"), THREADS)
-    ways = searches(ready, files, unlimited)
     clips = [read_audio(row["path"]) for row in manifest("test")]
-    same = sum(list(ways["exact"](clip)) == list(ways["stock"](clip)) for clip in clips)
-    print(f"\n`exact` found stock's tokens on {same} of {len(clips)} human test rows.")
+    for name in BUNDLED:
+        files, ready = exported(name)
+        ways = searches(ready, files, unlimited)
+        same = sum(list(ways["exact"](clip)) == list(ways["stock"](clip)) for clip in clips)
+        print(f"\n{name}: `exact` found stock's tokens on {same} of {len(clips)} human test rows.", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", default=["bundled", *MODELS, "equality"])
-    print("| model and audio | search | wall s | CPU s | RTF | faster (wall) | (CPU) | same tokens | WER % |")
+    everything = [*BUNDLED, *MODELS, "equality"]
+    parser.add_argument("models", nargs="*", choices=everything)
+    print("| model and audio | search | wall s | CPU s | RTF | faster (wall) | (CPU) | same tokens | errors, % |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for name in parser.parse_args().models:
+    for name in parser.parse_args().models or everything:
         if name in MODELS:
             random_weights(name)
+        elif name in BUNDLED:
+            bundled(name)
         else:
-            {"bundled": bundled, "equality": equality}[name]()
+            equality()
 
 
 if __name__ == "__main__":

@@ -98,8 +98,8 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     ready, runtime = _package(files, device, options)
     description = f"{options.decoding} search, {runtime}"
     ngram = load_ngram(files, ready.vocabulary.eos)
-    rescorers = _rescorers(files, ready.vocabulary.tokens)
-    return FastEngine(ready, search, device, calibration, description, language_model, ngram, rescorers)
+    others = rescorers(files, ready.vocabulary.tokens)
+    return FastEngine(ready, search, device, calibration, description, language_model, ngram, others)
 
 
 def _package(files: ModelFiles, device: str, options: EngineOptions) -> tuple[Any, str]:
@@ -126,7 +126,7 @@ def load_ngram(files: ModelFiles, eos: int) -> Any:
     return load(files.ngram_file, eos, weight) if weight and files.ngram_file else None
 
 
-def _rescorers(files: ModelFiles, tokens: Sequence[str]) -> list[WritingScores]:
+def rescorers(files: ModelFiles, tokens: Sequence[str]) -> list[WritingScores]:
     """What a package asks for beside its own scores: `writing_weight` of Mozc's costs, for a model of kana."""
     weight = float(files.decoding.get("writing_weight", 0.0))
     return [WritingScores(tokens, weight)] if weight else []

@@ -1,5 +1,5 @@
-"""Stage `ngram`: what the prompts and the training recordings say, and words of a dictionary -> a back-off n-gram model
-of tokens, packed beside.
+"""Stage `ngram`: what the prompts and the training recordings say, and words or codes that nobody spoke -> a back-off
+n-gram model of tokens, packed beside.
 
 Interpolated Kneser-Ney smoothing with one discount for each length (Chen and Goodman 1999). Long n-grams that occur
 once are left out; what they would have had goes to the shorter ones.
@@ -7,6 +7,7 @@ once are left out; what they would have had goes to the shorter ones.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from math import log
 from typing import Any
 
@@ -16,7 +17,7 @@ from sentencepiece import SentencePieceProcessor
 
 from training.data import BPE_MODEL, NGRAM, TOKENS, held_out, recordings, spoken_text
 from training.dictionary import words
-from training.prompts import prompts
+from training.prompts import codes, letter_by_letter, prompts
 from training.recipe import Recipe
 
 LONG = 3  # n-grams of this length or more need two occurrences
@@ -101,14 +102,17 @@ def automaton(estimates: Estimates, sos: int) -> dict[str, NDArray[Any]]:
 
 def texts(recipe: Recipe) -> Iterator[str]:
     """All that may train, as the model writes it; nothing of what evaluates it."""
-    human = recordings(recipe.data["corpora"])
+    data, human = recipe.data, recordings(recipe.data["corpora"])
     kept_back = held_out(recipe, human)
     yield from (clip.text for clip in human if clip.id not in kept_back)
     spoken = prompts(recipe)
-    for prompt in spoken["words"] + spoken["sentences"] + spoken["codes"]:
-        yield spoken_text({"lang": recipe.data["lang"], "transcript": prompt.text})
-    if "dictionary_words" in recipe.data:
-        yield from words(recipe.data["dictionary_words"])
+    more_codes = codes(data["lang"], int(data.get("ngram_codes", 0)), int(data["seed"]))
+    for prompt in chain(spoken["words"], spoken["sentences"], spoken["codes"], more_codes):
+        yield spoken_text({"lang": data["lang"], "transcript": prompt.text})
+    if "spelled_words" in data:
+        yield from letter_by_letter(data["spelled_words"])
+    if "dictionary_words" in data:
+        yield from words(data["dictionary_words"])
 
 
 def divider(recipe: Recipe) -> Callable[[str], Sequence[str]]:

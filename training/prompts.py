@@ -58,6 +58,15 @@ def codes(lang: str, count: int, seed: int) -> Iterator[Prompt]:
         yield Prompt(f"CODE_{number:05d}", text, "sentence")
 
 
+def letter_by_letter(count: int) -> Iterator[str]:
+    """Of the likeliest words and names of English, by wordfreq, those of three letters or more."""
+    from wordfreq import top_n_list
+
+    for word in top_n_list("en", count):
+        if len(word) > 2 and word.isascii() and word.isalpha():
+            yield " ".join(word)
+
+
 def ljspeech() -> Iterator[Prompt]:
     for line in _lines("ljspeech_metadata.csv"):
         name, _, text = line.split("|")

@@ -13,7 +13,9 @@ from recognizer.decoding.ctc import prefix_beam
 from recognizer.decoding.ngram import NGram, load, nothing, walk
 from recognizer.decoding.phrases import build
 from tests.unit.test_ctc import BLANK, EOS, all_readings, random_log_probs
-from training.ngram import Estimates, automaton, counts
+from training.ngram import Estimates, automaton, counts, texts
+from training.prompts import Prompt, codes, letter_by_letter
+from training.recipe import Recipe
 
 VOCABULARY = 5
 TEXTS = ((1, 2, 3), (1, 2, 3), (1, 2), (2, 3, 1, 2), (3, 3, 1), (1,), (2, 1, 2, 3))
@@ -54,6 +56,24 @@ def test_the_automaton_says_what_was_estimated(order: int, tmp_path: Path) -> No
             state, score = walk(state, token, *ngram.arrays)
             assert score == pytest.approx(found.score(row[-(order - 1) :] if order > 1 else (), token), abs=0.01)
             row = (*row, token)
+
+
+def test_it_reads_codes_and_spelled_words_that_nobody_spoke(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoken = {"words": [], "sentences": [Prompt("S", "It's here.", "sentence")], "codes": list(codes("en", 2, 7))}
+    monkeypatch.setattr("training.ngram.prompts", lambda _: spoken)
+    monkeypatch.setattr("training.ngram.recordings", lambda _: [])
+    data = {"lang": "en", "corpora": [], "seed": 7}
+    prompted = list(texts(Recipe("x", data, [], {}, {})))
+    more = list(texts(Recipe("x", data | {"ngram_codes": 50, "spelled_words": 300}, [], {}, {})))
+    assert prompted[0] == "it's here" and len(prompted) == 3
+    assert more[:5] == prompted + prompted[1:], "the same codes, and more of them"
+    assert len(more[:53]) == 53 and more[53:] == list(letter_by_letter(300))
+
+
+def test_words_of_three_letters_or_more_are_spelled() -> None:
+    found = list(letter_by_letter(2_000))
+    assert {"t h e", "j o h n"} <= set(found) and 1_500 < len(found) < 2_000
+    assert all(len(letter) == 1 and letter.isascii() for word in found for letter in word.split())
 
 
 @settings(max_examples=30, deadline=None)

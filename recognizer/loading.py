@@ -87,14 +87,13 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     """Raises UnsupportedError."""
     from recognizer.decoding.engine import FastEngine, Search
     from recognizer.decoding.language_model import LanguageModel
-    from recognizer.decoding.results import Calibration
 
     weight, penalty = (float(files.decoding.get(k, v)) for k, v in (("ctc_weight", DEFAULT_CTC_WEIGHT), ("penalty", 0)))
     search = Search(options.decoding, options.beam_size, weight, penalty)
     language_model = None
     if options.lm_weight and files.lm_file is not None:
         language_model = LanguageModel(files, device, options.lm_weight)
-    calibration = Calibration(**{k: tuple(v) for k, v in (files.decoding.get("confidence") or {}).items()})
+    calibration = _calibration(files)
     ready, runtime = _package(files, device, options)
     description = f"{options.decoding} search, {runtime}"
     ngram = load_ngram(files, ready.vocabulary.eos)
@@ -124,6 +123,16 @@ def load_ngram(files: ModelFiles, eos: int) -> Any:
 
     weight = float(files.decoding.get("ngram_weight", 0.0))
     return load(files.ngram_file, eos, weight) if weight and files.ngram_file else None
+
+
+def _calibration(files: ModelFiles) -> Any:
+    """What a package says its scores mean as confidence. Raises ModelError."""
+    from recognizer.decoding.results import Calibration
+
+    curves = files.decoding.get("confidence") or {}
+    if any(len(curve) != 3 for curve in curves.values()):
+        raise ModelError(f"meta.yaml of the model {files.name}: confidence must be three numbers each")
+    return Calibration(**{name: tuple(curve) for name, curve in curves.items()})
 
 
 def rescorers(files: ModelFiles, tokens: Sequence[str]) -> list[WritingScores]:

@@ -1,6 +1,6 @@
 """Stage `calibrate`: what the model's own scores mean as confidence, fitted on human speech that trained nothing.
 
-Platt scaling (1999) of the mean log probability of the tokens; the two lines go into meta.yaml of the packed model.
+The two curves go into meta.yaml of the packed model; recognizer.decoding.results draws them.
 """
 
 import zipfile
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from recognizer.base import Hypothesis, Options, Request
+from recognizer.decoding.results import MOST_CERTAIN, Curve, calibrated
 from recognizer.limits import MIN_CONFIDENCE
 from training.data import read_audio
 from training.evaluate import bundled, evaluation_sets
 from training.recipe import Recipe
 
-Line = tuple[float, float]  # slope and offset
 BINS = 10
 
 
@@ -40,23 +40,19 @@ def judge(hypothesis: Hypothesis, reference: Sequence[str]) -> list[Judged]:
     return [Judged(word.confidence, n in right) for n, word in enumerate(hypothesis.words)]
 
 
-def fit(judged: Sequence[Judged]) -> Line:
-    """Maximum likelihood, with Platt's targets, which keep a small set from being certain."""
-    x = np.log([max(MIN_CONFIDENCE, one.confidence) for one in judged])
+def fit(judged: Sequence[Judged]) -> Curve:
+    """Maximum likelihood; it rises. Platt's targets (1999) keep a small set from being certain."""
+    p = np.clip([one.confidence for one in judged], MIN_CONFIDENCE, MOST_CERTAIN)
+    x = np.stack((np.log(p), -np.log1p(-p), np.ones_like(p)))
     right = np.array([one.right for one in judged])
     targets = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
 
-    def loss(line: NDArray[np.float64]) -> float:
-        z = line[0] * x + line[1]
+    def loss(curve: NDArray[np.float64]) -> float:
+        z = curve @ x
         return float(np.sum(np.logaddexp(0, z) - targets * z))
 
-    slope, offset = minimize(loss, np.array([1.0, 0.0])).x
-    return float(slope), float(offset)
-
-
-def calibrated(one: Judged, line: Line) -> Judged:
-    z = line[0] * np.log(max(MIN_CONFIDENCE, one.confidence)) + line[1]
-    return Judged(float(1 / (1 + np.exp(-z))), one.right)
+    a, b, c = minimize(loss, np.array([1.0, 1.0, 0.0]), bounds=[(0, None), (0, None), (None, None)]).x
+    return float(a), float(b), float(c)
 
 
 def calibration_error(judged: Sequence[Judged]) -> float:
@@ -69,10 +65,9 @@ def calibration_error(judged: Sequence[Judged]) -> float:
 
 
 def halves(judged: Sequence[Judged]) -> list[Judged]:
-    """Each half as calibrated by the line of the other one: what a new recording may expect."""
-    even, odd = judged[::2], judged[1::2]
-    of_even, of_odd = fit(even), fit(odd)
-    return [calibrated(one, of_odd) for one in even] + [calibrated(one, of_even) for one in odd]
+    """Each half as calibrated by the curve of the other one: what a new recording may expect."""
+    pairs = ((judged[::2], fit(judged[1::2])), (judged[1::2], fit(judged[::2])))
+    return [Judged(calibrated(one.confidence, curve), one.right) for half, curve in pairs for one in half]
 
 
 def calibrate(recipe: Recipe) -> None:
@@ -86,24 +81,24 @@ def calibrate(recipe: Recipe) -> None:
             for best in engine.transcribe([request])[0].hypotheses[:1]:
                 words += judge(best, clip.heard if lang == "ja" else clip.heard.split())
                 utterances.append(Judged(best.confidence, best.text == clip.heard))
-    lines = {}
+    curves = {}
     print(
         "| confidence of | count | right % | calibration error, raw | calibrated (other half) |\n|---|---|---|---|---|"
     )
     for name, judged in (("word", words), ("utterance", utterances)):
-        lines[name] = [round(value, 4) for value in fit(judged)]
+        curves[name] = [round(value, 4) for value in fit(judged)]
         share = 100 * np.mean([one.right for one in judged])
         errors = f"{calibration_error(judged):.3f} | {calibration_error(halves(judged)):.3f}"
         print(f"| {name} | {len(judged)} | {share:.1f} | {errors} |")
-    write_lines(Path("models") / f"{recipe.name}.zip", lines)
+    write_curves(Path("models") / f"{recipe.name}.zip", curves)
 
 
-def write_lines(path: Path, lines: dict[str, list[float]]) -> None:
+def write_curves(path: Path, curves: dict[str, list[float]]) -> None:
     """Into meta.yaml of the package; the other members stay as they are."""
     with zipfile.ZipFile(path) as archive:
         members = {info.filename: archive.read(info) for info in archive.infolist()}
     meta = yaml.safe_load(members["meta.yaml"])
-    meta["decoding"]["confidence"] = lines
+    meta["decoding"]["confidence"] = curves
     members["meta.yaml"] = yaml.safe_dump(meta).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, content in members.items():

@@ -14,22 +14,26 @@ from recognizer.base import Hypothesis, Word
 from recognizer.decoding.ctc import align
 from recognizer.decoding.networks import Floats
 from recognizer.decoding.package import Vocabulary
-from recognizer.limits import MIN_CONFIDENCE, bounded
+from recognizer.limits import bounded
 
 OVERLAP = SAMPLE_RATE // 2  # samples; see Texts.continued
 UNKNOWN, SPACE, PIECE_SPACE = "<unk>", "<space>", "\u2581"  # U+2581 begins a word in SentencePiece
+MOST_CERTAIN = 1 - 1e-6  # of what is calibrated
 UNSPACED = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # kana, Han, full-width forms: no spaces between
+
+
+Curve = tuple[float, float, float]  # a, b, c of `calibrated`
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Confidence = 1 / (1 + exp(-(slope * x + offset))), x the mean log probability of the tokens (Platt scaling).
+    """What the probability of a word or utterance, the geometric mean of its tokens', is worth as confidence.
 
-    None for a model that was not calibrated: exp(x).
+    None for a model that was not calibrated: the probability itself.
     """
 
-    word: tuple[float, float] | None = None
-    utterance: tuple[float, float] | None = None
+    word: Curve | None = None
+    utterance: Curve | None = None
 
 
 @dataclass(frozen=True)
@@ -143,9 +147,14 @@ def tidy(text: str) -> str:
     return re.sub(rf"(?<=[{UNSPACED}]) | (?=[{UNSPACED}])", "", " ".join(text.split()))
 
 
-def _confidence(mean: float, line: tuple[float, float] | None) -> float:
-    if line is None:
-        value = math.exp(min(0.0, mean))
-    else:
-        value = 1.0 / (1.0 + math.exp(-line[0] * max(mean, math.log(MIN_CONFIDENCE)) - line[1]))
-    return bounded(value)
+def calibrated(probability: float, curve: Curve) -> float:
+    """The logistic function of a ln p - b ln(1 - p) + c: beta calibration (Kull, Silva Filho and Flach 2017)."""
+    a, b, c = curve
+    p = min(MOST_CERTAIN, bounded(probability))
+    return 0.5 + 0.5 * math.tanh((a * math.log(p) - b * math.log1p(-p) + c) / 2)
+
+
+def _confidence(mean: float, curve: Curve | None) -> float:
+    """`mean`: of the log probabilities of the tokens."""
+    probability = math.exp(min(0.0, mean))
+    return bounded(probability if curve is None else calibrated(probability, curve))

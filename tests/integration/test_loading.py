@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,12 @@ def test_a_decoder_of_8_bits(files: ModelFiles, cache: Path) -> None:
         assert engine.transcribe([NOISE])[0].text
     sizes = [next((cache / "onnx").glob(f"*/{name}.bin")).stat().st_size for name in ("step-int8", "step")]
     assert sizes[0] < sizes[1]
+
+
+def test_confidence_of_another_shape_is_named(files: ModelFiles, cache: Path) -> None:
+    older = replace(files, decoding=files.decoding | {"confidence": {"word": [2.0, 1.0]}})
+    with pytest.raises(ModelError, match=r"meta\.yaml of the model .*: confidence must be three numbers each"):
+        load_engine(older, options(cache, "ctc"))
 
 
 def test_stock_when_asked_for(files: ModelFiles, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from recognizer.base import Hypothesis, Word
 from recognizer.decoding.package import Vocabulary
-from recognizer.decoding.results import Calibration, Texts, tidy
+from recognizer.decoding.results import Calibration, Texts, calibrated, tidy
 
 ENGLISH = Vocabulary(("<blank>", "<unk>", "<space>", *"abcdefgo", "<sos/eos>"), "char", None, 0, 11, 11)
 JAPANESE = Vocabulary(("<blank>", "<unk>", *"今日は晴れ", "<sos/eos>"), "char", None, 0, 7, 7)
@@ -72,12 +72,20 @@ def test_a_phrase_is_spelled_in_the_tokens_of_the_model(
 
 def test_calibration() -> None:
     log_probs = spoken(ENGLISH, [9, 10])
-    steep = Calibration(word=(4.0, 1.0), utterance=(0.0, 0.0))
+    steep = Calibration(word=(4.0, 0.0, 1.0), utterance=(0.0, 0.0, 0.0))
     found = Texts(ENGLISH, steep).hypothesis([9, 10], np.full(2, -0.1, np.float32), log_probs, 500, words=True)
     assert found.confidence == 0.5
     assert found.words[0].confidence == pytest.approx(1 / (1 + np.exp(-0.6)))
     plain = Texts(ENGLISH).hypothesis([9, 10], np.full(2, -0.1, np.float32), log_probs, 500, words=False)
     assert plain.confidence == pytest.approx(np.exp(-0.1)) and plain.words == ()
+    same = Calibration(utterance=(1.0, 1.0, 0.0))
+    kept = Texts(ENGLISH, same).hypothesis([9, 10], np.full(2, -0.1, np.float32), log_probs, 500, words=False)
+    assert kept.confidence == pytest.approx(np.exp(-0.1))
+
+
+@pytest.mark.parametrize("curve", [(1e3, 1e3, 0.0), (0.0, 0.0, 1e4), (0.0, 0.0, -1e4)])
+def test_no_curve_leads_out_of_range(curve: tuple[float, float, float]) -> None:
+    assert all(0 <= calibrated(p, curve) <= 1 for p in (0.0, 0.5, 1.0))
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ import yaml
 from audio import SAMPLE_RATE, Samples
 from recognizer.decoding import export
 from recognizer.decoding.ctc import greedy
-from recognizer.decoding.engine import FastEngine, Search
-from recognizer.decoding.joint import joint_search
+from recognizer.decoding.engine import LOCK_STEP, Asked, FastEngine, Search
+from recognizer.decoding.joint import Heard, joint_search
 from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import build
 from recognizer.decoding.results import Calibration, Texts
@@ -39,7 +39,8 @@ ROUNDS = 3
 THREADS = 2
 BUNDLED = ("en-small", "ja-small")
 MODELS = {"laborotv": False, "reazonspeech": True}  # name -> macaron-style feed-forward
-Decode = Callable[[Samples], Sequence[int]]
+Tokens = Sequence[int]
+Decode = Callable[[Sequence[Samples]], list[Tokens]]  # of utterances that wait together, in their order
 Limit = Callable[[Samples], int]
 
 
@@ -112,38 +113,45 @@ def stock(files: ModelFiles, limit: Limit) -> Decode:
 
     speech2text = load_stock_engine(files, "cpu", BEAM, 0.0, THREADS, "benchmark")._speech2text
 
-    def decode(audio: Samples) -> Sequence[int]:
+    def decode(clips: Sequence[Samples]) -> list[Tokens]:
         torch.set_num_threads(THREADS)
-        speech2text.maxlenratio = float(-limit(audio)) if limit is length_of else 0.0
-        with torch.inference_mode():
-            best: list[int] = speech2text(audio)[0][2]
+        found = []
+        for audio in clips:
+            speech2text.maxlenratio = float(-limit(audio)) if limit is length_of else 0.0
+            with torch.inference_mode():
+                found.append(speech2text(audio)[0][2])
         torch.set_num_threads(1)
-        return best
+        return found
 
     return decode
 
 
 def searches(ready: Package, files: ModelFiles, limit: Limit) -> dict[str, Decode]:
-    """With the weights of the model's package; its n-gram and Mozc's costs serve `two_pass` alone."""
+    """With the weights of the model's package; its n-gram and Mozc's costs serve `two_pass` alone.
+
+    As in the service on a CPU, `exact` takes several utterances at once, the others one.
+    """
     vocabulary, networks, nothing = ready.vocabulary, ready.networks, build([])
     weight, penalty = float(files.decoding["ctc_weight"]), float(files.decoding.get("penalty", 0.0))
     ngram, others = load_ngram(files, vocabulary.eos), rescorers(files, vocabulary.tokens)
     search = Search("two_pass", BEAM, weight, penalty)
     engine = FastEngine(ready, search, "cpu", Calibration(), "benchmark", None, ngram, others)
 
-    def exact(audio: Samples) -> Sequence[int]:
-        hidden, log_probs = networks.encode(ready.features(audio))
-        return joint_search(
-            networks, vocabulary, hidden, log_probs, beam=BEAM, ctc_weight=weight, penalty=penalty,
-            max_tokens=limit(audio), phrases=nothing,
-        )[0].tokens  # fmt: skip
+    def exact(clips: Sequence[Samples]) -> list[Tokens]:
+        found: list[Tokens] = []
+        for at in range(0, len(clips), LOCK_STEP):
+            group = [(*networks.encode(ready.features(clip)), limit(clip)) for clip in clips[at : at + LOCK_STEP]]
+            heard = [Heard(hidden, log_probs, nothing, BEAM, cap) for hidden, log_probs, cap in group]
+            ended = joint_search(networks, vocabulary, heard, ctc_weight=weight, penalty=penalty)
+            found += [each[0].tokens for each in ended]
+        return found
 
-    def two_pass(audio: Samples) -> Sequence[int]:
-        hidden, log_probs = networks.encode(ready.features(audio))
-        return engine._two_pass(hidden, log_probs, nothing, max_tokens(len(audio)))[0].tokens
+    def two_pass(clips: Sequence[Samples]) -> list[Tokens]:
+        asked = (Asked(*networks.encode(ready.features(clip)), nothing, max_tokens(len(clip)), 1) for clip in clips)
+        return [engine.searched([one])[0][0].tokens for one in asked]
 
-    def ctc(audio: Samples) -> Sequence[int]:
-        return greedy(networks.encode(ready.features(audio))[1], vocabulary.blank)[0]
+    def ctc(clips: Sequence[Samples]) -> list[Tokens]:
+        return [greedy(networks.encode(ready.features(clip))[1], vocabulary.blank)[0] for clip in clips]
 
     return {"stock": stock(files, limit), "exact": exact, "two_pass": two_pass, "ctc": ctc}
 
@@ -157,7 +165,7 @@ class Measured:
 
 def measure(decode: Decode, clips: Sequence[Samples]) -> Measured:
     wall, cpu = time.perf_counter(), time.process_time()
-    tokens = [list(decode(clip)) for clip in clips]
+    tokens = [list(each) for each in decode(clips)]
     return Measured(time.perf_counter() - wall, time.process_time() - cpu, tokens)
 
 
@@ -166,7 +174,7 @@ def table(
 ) -> None:  # fmt: skip
     """The ways take turns; the median of each counts."""
     for decode in ways.values():
-        decode(clips[0][:SAMPLE_RATE])
+        decode([clips[0][:SAMPLE_RATE]])
     rounds = [{way: measure(decode, clips) for way, decode in ways.items()} for _ in range(ROUNDS)]
     seconds = sum(len(clip) for clip in clips) / SAMPLE_RATE
     middle = {way: sorted((one[way] for one in rounds), key=lambda run: run.wall_s)[ROUNDS // 2] for way in ways}
@@ -214,7 +222,8 @@ def equality() -> None:
     for name in BUNDLED:
         files, ready = exported(name)
         ways = searches(ready, files, unlimited)
-        same = sum(list(ways["exact"](clip)) == list(ways["stock"](clip)) for clip in clips)
+        pairs = zip(ways["exact"](clips), ways["stock"](clips), strict=True)
+        same = sum(list(ours) == list(theirs) for ours, theirs in pairs)
         print(f"\n{name}: `exact` found stock's tokens on {same} of {len(clips)} human test rows.", flush=True)
 
 

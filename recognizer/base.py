@@ -76,7 +76,8 @@ class Engine(Protocol):
     device: str  # "cpu" or "cuda"
     search: str  # how it decodes, for the log
     eager: bool  # so quick that it may search an utterance while its pause lasts, and for nothing if it does not
-    together: int  # requests that are faster at once than one by one; 1: none are
+    together: int  # finals that are faster at once than one by one; 1: none are
+    drafts_together: int  # the same of drafts
 
     def warm_up(self) -> None: ...
 

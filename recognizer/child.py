@@ -29,6 +29,7 @@ class Ready:
     search: str = ""
     eager: bool = False
     together: int = 1
+    drafts_together: int = 1
 
 
 class ChildDied(Exception):
@@ -131,7 +132,7 @@ def run_child(make_engine: Callable[[], Engine], pipe: Connection) -> None:
         traceback.print_exc()
         pipe.send(f"the model cannot be used: {type(error).__name__}")
         return
-    pipe.send(Ready(engine.device, engine.search, engine.eager, engine.together))
+    pipe.send(Ready(engine.device, engine.search, engine.eager, engine.together, engine.drafts_together))
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             pipe.send(_answers(engine, pipe.recv()))

@@ -90,7 +90,7 @@ def _import_speech2text() -> Any:
 class StockEngine:
     """One model in one process."""
 
-    together = 1
+    together = drafts_together = 1
 
     def __init__(self, speech2text: Any, device: str, search: str) -> None:
         self._speech2text = speech2text

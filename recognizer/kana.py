@@ -68,7 +68,8 @@ class KanaEngine:
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self._converter = engine, Converter()
-        self.device, self.eager, self.together = engine.device, engine.eager, engine.together
+        self.device, self.eager = engine.device, engine.eager
+        self.together, self.drafts_together = engine.together, engine.drafts_together
         self.search = f"{engine.search}, kana to kanji"
 
     def warm_up(self) -> None:

@@ -143,5 +143,7 @@ def rescorers(files: ModelFiles, tokens: Sequence[str]) -> list[WritingScores]:
 
 def _set_threads(threads: int) -> None:
     import torch
+    from threadpoolctl import threadpool_limits
 
+    threadpool_limits(1, "blas")  # numpy's; torch has its own
     torch.set_num_threads(threads)

@@ -131,7 +131,7 @@ class LocalBackend:
     async def _serve(self, child: Child) -> None:
         """One worker's life: the next jobs, their answers, and a new process where the old one failed."""
         while True:
-            jobs = await self._next(child.engine.together)
+            jobs = await self._next(child.engine.together, child.engine.drafts_together)
             try:
                 if child.ended:  # while it idled: no fault of these jobs
                     log.error("a worker died while it idled and is replaced")
@@ -148,11 +148,11 @@ class LocalBackend:
             await child.kill()
             await self._replace(child)
 
-    async def _next(self, most: int) -> list[_Job]:
+    async def _next(self, most_finals: int, most_drafts: int) -> list[_Job]:
         """Utterances before drafts, at most so many; one that was tried before comes alone: it may be deadly."""
         async with self._work:
             await self._work.wait_for(self._has_job)
-            queue = self._finals or self._drafts
+            queue, most = (self._finals, most_finals) if self._finals else (self._drafts, most_drafts)
             jobs = [queue.popleft()]
             while len(jobs) < most and queue and not (jobs[0].tries or queue[0].tries):
                 jobs.append(queue.popleft())

@@ -35,7 +35,7 @@ class FakeEngine:
     device = "cpu"
     search = "marks in the audio"
     eager = True
-    together = 1
+    together = drafts_together = 1
 
     def __init__(self, memory: Path | None = None) -> None:
         self._memory = memory
@@ -69,7 +69,7 @@ class FakeEngine:
 class TogetherEngine(FakeEngine):
     """Takes four at once, and notes in `memory` how many came."""
 
-    together = 4
+    together = drafts_together = 4
 
     def transcribe(self, batch: Sequence[Request]) -> list[Transcript]:
         if self._memory is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from audio import SAMPLE_RATE, Samples
 from recognizer.base import Hypothesis, Options, Request, Transcript, Word
 from recognizer.decoding.ctc import greedy, prefix_beam
-from recognizer.decoding.joint import joint_search
+from recognizer.decoding.joint import Heard, joint_search
 from recognizer.decoding.language_model import LanguageModel, Rescorer
 from recognizer.decoding.networks import Floats
 from recognizer.decoding.ngram import NGram
@@ -22,6 +22,7 @@ from recognizer.limits import MIN_SAMPLES, bounded, max_tokens, padded
 
 CTC_BEAM = 20  # prefixes of the first pass; more of them than of the second, which is dearer
 DRAFT_WINDOW = 8 * SAMPLE_RATE  # newest samples that a draft encodes: it costs no more however long one speaks
+LOCK_STEP = 4  # utterances whose `exact` searches share each step of the decoder on a CPU: it reads its weights once
 SPARE = 2  # hypotheses looked at beyond those wanted: two may spell the same text
 REMEMBERED = 4  # encoder outputs kept, for each that is encoded at once: a final that was a draft needs no second pass
 Phrases = tuple[tuple[str, float], ...]
@@ -44,6 +45,17 @@ class _Scored:
     each: Floats  # log probability of each token
 
 
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What the networks make of a request, and what bounds its search."""
+
+    hidden: Floats
+    log_probs: Floats
+    graph: PhraseGraph
+    cap: int  # tokens
+    wanted: int  # hypotheses
+
+
 class FastEngine:
     """Drafts by greedy CTC, finals by `search`. Blocking; one thread."""
 
@@ -55,7 +67,8 @@ class FastEngine:
         self.device = device
         self.search = description
         self.eager = search.kind != "exact"
-        self.together = package.networks.together
+        self.drafts_together = package.networks.together
+        self.together = max(LOCK_STEP, self.drafts_together) if search.kind == "exact" else self.drafts_together
         self._networks, self._features = package.networks, package.features
         self._vocabulary = package.vocabulary
         self._search, self._language_model = search, language_model
@@ -72,9 +85,22 @@ class FastEngine:
 
     def transcribe(self, batch: Sequence[Request]) -> list[Transcript]:
         encoded = self._encoded([request.audio[_skipped(request) :] for request in batch])
-        return [
-            self._final(request, *networks) if request.final else self._draft(request, networks[1])
+        asked = [
+            Asked(
+                *networks,
+                self._graph(request.options.phrases),
+                max_tokens(len(request.audio)),
+                request.options.max_alternatives + SPARE,
+            )
             for request, networks in zip(batch, encoded, strict=True)
+        ]
+        finals = [n for n, request in enumerate(batch) if request.final]
+        found = dict(zip(finals, self.searched([asked[n] for n in finals]), strict=True))
+        return [
+            self._final(request, found[n], asked[n].log_probs)
+            if n in found
+            else self._draft(request, asked[n].log_probs)
+            for n, request in enumerate(batch)
         ]
 
     def _draft(self, request: Request, log_probs: Floats) -> Transcript:
@@ -91,16 +117,7 @@ class FastEngine:
             heard = self._texts.continued(_said(request), heard, skipped)
         return Transcript((heard,) if heard.text else ())
 
-    def _final(self, request: Request, hidden: Floats, log_probs: Floats) -> Transcript:
-        graph = self._graph(request.options.phrases)
-        cap = max_tokens(len(request.audio))
-        match self._search.kind:
-            case "exact":
-                found = self._exact(hidden, log_probs, graph, cap, request.options.max_alternatives + SPARE)
-            case "two_pass":
-                found = self._two_pass(hidden, log_probs, graph, cap)
-            case _:
-                found = self._ctc(log_probs, graph, cap)
+    def _final(self, request: Request, found: list[_Scored], log_probs: Floats) -> Transcript:
         if not found or not found[0].tokens:
             return Transcript(())
         samples = max(len(request.audio), MIN_SAMPLES)
@@ -111,18 +128,29 @@ class FastEngine:
         ]
         return Transcript(_ranked(hypotheses, [one.score for one in found])[: request.options.max_alternatives])
 
-    def _ctc(self, log_probs: Floats, graph: PhraseGraph, cap: int) -> list[_Scored]:
-        found = self._prefixes(log_probs, graph, cap)
-        each = [np.full(len(tokens), score / max(1, len(tokens)), np.float32) for tokens, score in found]
-        return self._ordered(found, [score for _, score in found], each, graph)
+    def searched(self, asked: Sequence[Asked]) -> list[list[_Scored]]:
+        """Of each utterance the hypotheses, best first."""
+        match self._search.kind if asked else "":
+            case "exact":
+                return self._exact(asked)
+            case "two_pass":
+                return self._two_pass(asked)
+        return [self._ctc(one) for one in asked]
 
-    def _two_pass(self, hidden: Floats, log_probs: Floats, graph: PhraseGraph, cap: int) -> list[_Scored]:
+    def _ctc(self, asked: Asked) -> list[_Scored]:
+        found = self._prefixes(asked)
+        each = [np.full(len(tokens), score / max(1, len(tokens)), np.float32) for tokens, score in found]
+        return self._ordered(found, [score for _, score in found], each, asked.graph)
+
+    def _two_pass(self, asked: Sequence[Asked]) -> list[list[_Scored]]:
         """The n-best of CTC in the order of both scores, as in U2 (Zhang et al. 2020, arXiv 2012.05481)."""
-        found = self._prefixes(log_probs, graph, cap)
-        each = self._attention(hidden, [tokens for tokens, _ in found])
-        weight = self._search.ctc_weight
-        scores = [weight * ctc + (1 - weight) * float(row.sum()) for (_, ctc), row in zip(found, each, strict=True)]
-        return self._ordered(found, scores, [row[:-1] for row in each], graph)
+        found = [self._prefixes(one) for one in asked]
+        attention = self._attention(asked, [[tokens for tokens, _ in pairs] for pairs in found])
+        weight, ordered = self._search.ctc_weight, []
+        for one, pairs, each in zip(asked, found, attention, strict=True):
+            scores = [weight * ctc + (1 - weight) * float(row.sum()) for (_, ctc), row in zip(pairs, each, strict=True)]
+            ordered.append(self._ordered(pairs, scores, [row[:-1] for row in each], one.graph))
+        return ordered
 
     def _ordered(
         self, found: list[tuple[Tokens, float]], scores: list[float], each: list[Floats], graph: PhraseGraph
@@ -136,26 +164,29 @@ class FastEngine:
         ]
         return sorted(scored, key=lambda one: -one.score)
 
-    def _prefixes(self, log_probs: Floats, graph: PhraseGraph, cap: int) -> list[tuple[Tokens, float]]:
-        beam = max(self._search.beam, CTC_BEAM) * _widening(graph)
-        found = prefix_beam(log_probs, beam, self._vocabulary.blank, self._vocabulary.eos, graph, self._ngram)
-        return [(tokens[:cap], score) for tokens, score in found]
+    def _prefixes(self, asked: Asked) -> list[tuple[Tokens, float]]:
+        beam = max(self._search.beam, CTC_BEAM) * _widening(asked.graph)
+        blank, eos = self._vocabulary.blank, self._vocabulary.eos
+        found = prefix_beam(asked.log_probs, beam, blank, eos, asked.graph, self._ngram)
+        return [(tokens[: asked.cap], score) for tokens, score in found]
 
-    def _exact(
-        self, hidden: Floats, log_probs: Floats, graph: PhraseGraph, cap: int, wanted: int
-    ) -> list[_Scored]:  # fmt: skip
-        ended = joint_search(
-            self._networks, self._vocabulary, hidden, log_probs,
-            beam=self._search.beam * _widening(graph),
-            ctc_weight=self._search.ctc_weight, penalty=self._search.penalty,
-            max_tokens=cap, phrases=graph, language_model=self._language_model,
-        )[:wanted]  # fmt: skip
-        each = self._attention(hidden, [one.tokens for one in ended])
-        return [_Scored(one.tokens, one.score, row[:-1]) for one, row in zip(ended, each, strict=True)]
+    def _exact(self, asked: Sequence[Asked]) -> list[list[_Scored]]:
+        beam = self._search.beam
+        heard = [Heard(one.hidden, one.log_probs, one.graph, beam * _widening(one.graph), one.cap) for one in asked]
+        found = joint_search(
+            self._networks, self._vocabulary, heard, ctc_weight=self._search.ctc_weight,
+            penalty=self._search.penalty, language_model=self._language_model,
+        )  # fmt: skip
+        ended = [each[: one.wanted] for one, each in zip(asked, found, strict=True)]
+        attention = self._attention(asked, [[one.tokens for one in each] for each in ended])
+        return [
+            [_Scored(one.tokens, one.score, row[:-1]) for one, row in zip(each, rows, strict=True)]
+            for each, rows in zip(ended, attention, strict=True)
+        ]
 
-    def _attention(self, hidden: Floats, hypotheses: list[Tokens]) -> list[Floats]:
-        memory = self._networks.memory(hidden)
-        return attention_scores(self._networks, memory, hypotheses, self._vocabulary.sos, self._vocabulary.eos)
+    def _attention(self, asked: Sequence[Asked], hypotheses: list[list[Tokens]]) -> list[list[Floats]]:
+        utterances = [(one.hidden, each) for one, each in zip(asked, hypotheses, strict=True)]
+        return attention_scores(self._networks, utterances, self._vocabulary.sos, self._vocabulary.eos)
 
     def _encoded(self, batch: Sequence[Samples]) -> list[tuple[Floats, Floats]]:
         """Encoder output and CTC log probabilities of each; from memory when the same audio was encoded just now."""

@@ -130,12 +130,12 @@ def write_onnx(graphs: dict[str, Any], bins: int, folder: Path) -> None:
     step = graphs[STEP]
     depth, heads, size = len(step.layers), step.layers[0].self_attn.h, step.embedding.embedding_dim
     memory = [torch.randn(heads, size // heads, 7)] * depth + [torch.randn(heads, 7, size // heads)] * depth
-    cached = [torch.randn(heads, 3, size // heads)] * (2 * depth)
+    cached = [torch.randn(3, size)] * (2 * depth)
     tokens = torch.ones(2, dtype=torch.long)
     samples = {
         ENCODER: (torch.randn(1, 200, bins),),
         MEMORY: (torch.randn(50, graphs[MEMORY].attentions[0].linear_k.in_features),),
-        STEP: (tokens, tokens, torch.zeros(2, 5), *memory, *cached),
+        STEP: (tokens, tokens, torch.zeros(2, 5), torch.zeros(2, 7), *memory, *cached),
     }
     for name, graph in graphs.items():
         inputs, outputs = _axes(depth)[name]
@@ -167,9 +167,10 @@ def _axes(depth: int) -> dict[str, tuple[Axes, Axes]]:
     """Inputs and outputs of each graph, with the axes whose length varies. `depth`: layers of the decoder."""
     layers = range(depth)
     memory = {f"memory_k{n}": {2: "T"} for n in layers} | {f"memory_v{n}": {1: "T"} for n in layers}
-    cached = {f"{kind}{n}": {1: "A"} for kind in ("keys", "values") for n in layers}
-    added = {f"new_{kind}{n}": {1: "N"} for kind in ("keys", "values") for n in layers}
-    step = {"tokens": {0: "N"}, "at": {0: "N"}, "mask": {0: "N", 1: "A_plus_N"}, **memory, **cached}
+    cached = {f"{kind}{n}": {0: "A"} for kind in ("keys", "values") for n in layers}
+    added = {f"new_{kind}{n}": {0: "N"} for kind in ("keys", "values") for n in layers}
+    masks = {"mask": {0: "N", 1: "A_plus_N"}, "heard": {0: "N", 1: "T"}}
+    step = {"tokens": {0: "N"}, "at": {0: "N"}, **masks, **memory, **cached}
     return {
         ENCODER: ({"features": {1: "frames"}}, {"hidden": {0: "T"}, "log_probs": {0: "T"}}),
         MEMORY: ({"hidden": {0: "T"}}, memory),

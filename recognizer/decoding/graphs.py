@@ -96,8 +96,9 @@ class MemoryGraph(nn.Module):
 class StepGraph(nn.Module):
     """Log probabilities of the next token after each of N tokens, whatever tree they form.
 
-    Token n sees the cached tokens and the other new ones as `mask` (N, A + N; 0 or -inf-like) allows, so that one
-    call serves N hypotheses one token longer as well as a whole n-best list at once.
+    Token n sees the cached tokens and the other new ones as `mask` (N, A + N; 0 or -inf-like) allows, and of the memory
+    what `heard` (N, T) allows, so that one call serves N hypotheses one token longer as well as whole n-best lists at
+    once, of one utterance or of several.
     """
 
     def __init__(self, decoder: Any) -> None:
@@ -115,10 +116,10 @@ class StepGraph(nn.Module):
         self.register_buffer("positions", position.pe[0, :MAX_POSITIONS].clone())
         self.after_norm, self.output = decoder.after_norm, decoder.output_layer
 
-    def forward(self, tokens: Tensor, at: Tensor, mask: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """tokens, at: (N,); tensors: memory, then cached keys and values (heads, A, dk) of each layer.
+    def forward(self, tokens: Tensor, at: Tensor, mask: Tensor, heard: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """tokens, at: (N,); tensors: memory, then cached keys and values (A, D) of each layer.
 
-        Returns log probabilities (N, V), then new keys and values (heads, N, dk) of each layer.
+        Returns log probabilities (N, V), then new keys and values (N, D) of each layer.
         """
         depth = len(self.layers)
         memory_k, memory_v, keys, values = (tensors[n * depth : (n + 1) * depth] for n in range(4))
@@ -127,14 +128,13 @@ class StepGraph(nn.Module):
         for number, layer in enumerate(self.layers):
             own, other = layer.self_attn, layer.src_attn
             normed = layer.norm1(x)
-            query, key, value = (_heads(f(normed), own.h) for f in (own.linear_q, own.linear_k, own.linear_v))
-            new_keys.append(key)
-            new_values.append(value)
-            seen = torch.cat([keys[number], key], dim=1).transpose(1, 2)
-            heard = _attend(query, seen, torch.cat([values[number], value], dim=1), mask)
-            x = x + own.linear_out(heard)
+            new_keys.append(own.linear_k(normed))
+            new_values.append(own.linear_v(normed))
+            seen = _heads(torch.cat([keys[number], new_keys[-1]]), own.h).transpose(1, 2)
+            said = _heads(torch.cat([values[number], new_values[-1]]), own.h)
+            x = x + own.linear_out(_attend(_heads(own.linear_q(normed), own.h), seen, said, mask))
             query = _heads(other.linear_q(layer.norm2(x)), other.h)
-            x = x + other.linear_out(_attend(query, memory_k[number], memory_v[number], None))
+            x = x + other.linear_out(_attend(query, memory_k[number], memory_v[number], heard))
             x = x + layer.feed_forward(layer.norm3(x))
         scores = torch.log_softmax(self.output(self.after_norm(x)), dim=-1)
         return (scores, *new_keys, *new_values)
@@ -145,9 +145,8 @@ def _heads(x: Tensor, heads: int) -> Tensor:
     return x.view(-1, heads, x.shape[-1] // heads).transpose(0, 1)
 
 
-def _attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+def _attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
     """query (heads, N, dk), keys (heads, dk, M), values (heads, M, dk) -> (N, D)"""
     scores = query @ keys * (1.0 / math.sqrt(query.shape[-1]))
-    weights = torch.softmax(scores if mask is None else scores + mask, dim=-1)
-    heard = weights @ values
+    heard = torch.softmax(scores + mask, dim=-1) @ values
     return heard.transpose(0, 1).reshape(query.shape[1], -1)

@@ -1,5 +1,9 @@
-"""`exact`: ESPnet's joint CTC/attention beam search, the same hypotheses and scores, without its repeated work."""
+"""`exact`: ESPnet's joint CTC/attention beam search, the same hypotheses and scores, without its repeated work.
 
+Several utterances at once share the decoder: its weights are read once for all of their hypotheses.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.decoding.language_model import LanguageModel
-from recognizer.decoding.networks import Floats, Ids, Layers, Networks
+from recognizer.decoding.networks import Doubles, Floats, Ids, Networks
 from recognizer.decoding.package import Vocabulary
 from recognizer.decoding.phrases import PhraseGraph
 from recognizer.decoding.prefix_scores import PrefixScores
-from recognizer.decoding.rescoring import HIDDEN, no_cache
+from recognizer.decoding.rescoring import HIDDEN, no_cache, remembered
 
 PRE_BEAM = 1.5  # candidates of a hypothesis, as a multiple of the beam; as in espnet.nets.beam_search
 END_MARGIN = -10.0  # espnet.nets.e2e_asr_common.end_detect: D_end and M
 END_LENGTHS = 3
 EXCLUDED = -1e8  # scores below belong to candidates that CTC rules out
+ROOM = 256  # tokens cached at first
 COMPACT_EVERY = 4  # tokens; what no hypothesis sees any more leaves the cache
 
 
@@ -28,87 +33,138 @@ class Ended:
     score: float
 
 
-class _Cache:
-    """Keys and values of every token that a hypothesis of the beam has passed, shared between hypotheses."""
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """An utterance to search, and how."""
 
-    def __init__(self, networks: Networks, memory: Layers) -> None:
-        self._networks, self._memory = networks, memory
-        self._layers = no_cache(memory)
-        self._seen = np.zeros((1, 0), np.bool_)  # (hypotheses, cached tokens)
+    hidden: Floats  # encoder output (T, D)
+    log_probs: Floats  # of CTC (T, V)
+    phrases: PhraseGraph
+    beam: int
+    max_tokens: int  # of a hypothesis
+
+
+class _Cache:
+    """Keys and values of every token that a hypothesis has passed, shared between hypotheses."""
+
+    def __init__(self, networks: Networks, hidden: Sequence[Floats]) -> None:
+        self._networks = networks
+        self._memory, self._own = remembered(networks, hidden)
+        self._of = np.arange(len(hidden))  # utterance of each hypothesis
+        self._layers = [np.empty((ROOM, layer.shape[1]), np.float32) for layer in no_cache(self._memory)]
+        self._seen = np.zeros((len(hidden), 0), np.bool_)  # (hypotheses, cached tokens)
 
     def step(self, tokens: Ids, position: int) -> Floats:
         """Log probabilities of what follows each hypothesis, whose last token is given: (n, V)."""
         self._seen = np.concatenate((self._seen, np.eye(len(tokens), dtype=np.bool_)), axis=1)
         mask = np.where(self._seen, np.float32(0.0), HIDDEN)
         at = np.full(len(tokens), position, np.int64)
-        scores, added = self._networks.step(tokens, at, mask, self._memory, self._layers)
-        self._layers = [np.concatenate(pair, axis=1) for pair in zip(self._layers, added, strict=True)]
+        end = self._seen.shape[1]
+        known = end - len(tokens)
+        cached = [layer[:known] for layer in self._layers]
+        scores, added = self._networks.step(tokens, at, mask, self._own[self._of], self._memory, cached)
+        if end > len(self._layers[0]):
+            self._layers = [np.concatenate((layer, np.empty_like(layer[:end]))) for layer in self._layers]
+        for layer, rows in zip(self._layers, added, strict=True):
+            layer[known:end] = rows
         return scores
 
     def keep(self, hypotheses: Ids, compact: bool) -> None:
-        self._seen = self._seen[hypotheses]
+        self._seen, self._of = self._seen[hypotheses], self._of[hypotheses]
         if compact:
-            live = self._seen.any(axis=0)
+            live = np.flatnonzero(self._seen.any(axis=0))
             self._seen = self._seen[:, live]
-            self._layers = [layer[:, live] for layer in self._layers]
+            for layer in self._layers:
+                layer[: len(live)] = layer[live]
+
+
+class _Beam:
+    """The hypotheses of one utterance, the running ones all of the same length."""
+
+    def __init__(
+        self, heard: Heard, vocabulary: Vocabulary, ctc_weight: float, penalty: float, lm: LanguageModel | None
+    ) -> None:  # fmt: skip
+        self._heard, self._eos, self._weight, self._penalty = heard, vocabulary.eos, ctc_weight, penalty
+        self._ctc = PrefixScores(heard.log_probs, vocabulary.blank, vocabulary.eos)
+        self._scores, self._prefix = np.zeros(1), np.zeros(1)  # of each hypothesis, and the CTC part of it
+        self._states = [heard.phrases.start]
+        self._lm, self._lm_states = lm, lm.begin() if lm else []
+        self.tokens = np.full((1, 1), vocabulary.sos, np.int64)  # of the running ones, their start included
+        self.ended: list[Ended] = []
+
+    def grow(self, decoder: Floats) -> Ids:
+        """Given the decoder's log probabilities (n, V): which of the n live on, each one token longer."""
+        heard, length = self._heard, self.tokens.shape[1]
+        decoder = (1.0 - self._weight) * decoder + self._penalty
+        if self._lm:
+            scored, self._lm_states = self._lm.step(self.tokens, self._lm_states)
+            decoder = decoder + scored
+        over = decoder[:, self._eos].copy()
+        if len(heard.phrases.labels):
+            decoder = decoder + np.array([heard.phrases.bonuses(state, decoder.shape[1]) for state in self._states])
+            over += np.array([heard.phrases.at_end(state) for state in self._states])
+        candidates = _best(decoder, min(int(PRE_BEAM * heard.beam), decoder.shape[1]))
+        prefixes, ends = self._ctc.score(candidates)
+        grown = np.take_along_axis(decoder, candidates, 1) + self._weight * (prefixes - self._prefix[:, None])
+        over += self._weight * (ends - self._prefix)
+        table = self._scores[:, None] + np.concatenate((grown, over[:, None]), axis=1)
+        table[:, :-1][candidates == self._eos] = -np.inf  # it has its own column
+        chosen = _best(table.reshape(1, -1), min(heard.beam, table.size))[0]
+        chosen = chosen[table.ravel()[chosen] > EXCLUDED]
+        rows, columns = np.divmod(chosen, table.shape[1])
+        over_now = columns == table.shape[1] - 1
+        self._end(rows[over_now], table.ravel()[chosen][over_now])
+        rows, columns = rows[~over_now], columns[~over_now]
+        added = candidates[rows, columns]
+        self._scores, self._prefix = table[rows, columns], prefixes[rows, columns]
+        self._states = [heard.phrases.after(self._states[row], int(t)) for row, t in zip(rows, added, strict=True)]
+        self._lm_states = [self._lm_states[row] for row in rows] if self._lm else []
+        self.tokens = np.concatenate((self.tokens[rows], added[:, None]), axis=1)
+        if _is_over(self.ended, length):
+            return self._none()
+        if length >= min(heard.max_tokens, len(heard.log_probs)):  # ESPnet ends what still runs, without a score for it
+            self._end(np.arange(len(rows)), self._scores)
+            return self._none()
+        if len(rows):
+            self._ctc.extend(rows, added)
+        lived: Ids = rows
+        return lived
+
+    def _end(self, rows: Ids, scores: Doubles) -> None:
+        for row, score in zip(rows, scores, strict=True):
+            self.ended.append(Ended(tuple(self.tokens[row, 1:].tolist()), float(score)))
+
+    def _none(self) -> Ids:
+        self.tokens = self.tokens[:0]
+        return np.zeros(0, np.int64)
 
 
 def joint_search(
     networks: Networks,
     vocabulary: Vocabulary,
-    hidden: Floats,
-    log_probs: Floats,
+    utterances: Sequence[Heard],
     *,
-    beam: int,
     ctc_weight: float,
     penalty: float,
-    max_tokens: int,
-    phrases: PhraseGraph,
     language_model: LanguageModel | None = None,
-) -> list[Ended]:
-    """Best first. `penalty` is added for each token; `max_tokens` caps the length of a hypothesis."""
-    cache = _Cache(networks, networks.memory(hidden))
-    ctc = PrefixScores(log_probs, vocabulary.blank, vocabulary.eos)
-    tokens = np.full((1, 1), vocabulary.sos, np.int64)
-    scores, prefix = np.zeros(1), np.zeros(1)  # of each hypothesis, and the CTC part of it
-    states = [phrases.start]
-    lm_states = language_model.begin() if language_model else []
-    ended: list[Ended] = []
-    for length in range(1, min(max_tokens, len(log_probs)) + 1):
-        decoder = (1.0 - ctc_weight) * cache.step(tokens[:, -1], length - 1) + penalty
-        if language_model:
-            scored, lm_states = language_model.step(tokens, lm_states)
-            decoder = decoder + scored
-        over = decoder[:, vocabulary.eos].copy()
-        if len(phrases.labels):
-            decoder = decoder + np.array([phrases.bonuses(state, decoder.shape[1]) for state in states])
-            over += np.array([phrases.at_end(state) for state in states])
-        candidates = _best(decoder, min(int(PRE_BEAM * beam), decoder.shape[1]))
-        prefixes, ends = ctc.score(candidates)
-        grown = np.take_along_axis(decoder, candidates, 1) + ctc_weight * (prefixes - prefix[:, None])
-        over += ctc_weight * (ends - prefix)
-        table = scores[:, None] + np.concatenate((grown, over[:, None]), axis=1)
-        table[:, :-1][candidates == vocabulary.eos] = -np.inf  # it has its own column
-        chosen = _best(table.reshape(1, -1), min(beam, table.size))[0]
-        chosen = chosen[table.ravel()[chosen] > EXCLUDED]
-        rows, columns = np.divmod(chosen, table.shape[1])
-        over_now = columns == table.shape[1] - 1
-        for row, score in zip(rows[over_now], table.ravel()[chosen][over_now], strict=True):
-            ended.append(Ended(tuple(tokens[row, 1:].tolist()), float(score)))
-        rows, columns = rows[~over_now], columns[~over_now]
-        scores = table[rows, columns]
-        added = candidates[rows, columns]
-        prefix = prefixes[rows, columns]
-        states = [phrases.after(states[row], int(token)) for row, token in zip(rows, added, strict=True)]
-        lm_states = [lm_states[row] for row in rows] if language_model else []
-        tokens = np.concatenate((tokens[rows], added[:, None]), axis=1)
-        if not len(rows) or _is_over(ended, length):
-            break
-        ctc.extend(rows, added)
-        cache.keep(rows, compact=length % COMPACT_EVERY == 0)
-    else:  # ESPnet ends what still runs at the cap, without a score for the end
-        ended += [Ended(tuple(row[1:].tolist()), float(s)) for row, s in zip(tokens, scores, strict=True)]
-    return sorted(ended, key=lambda hypothesis: -hypothesis.score)
+) -> list[list[Ended]]:
+    """Of each utterance, best first. All go in lock-step: one step of the decoder serves the beams of all.
+
+    `penalty` is added for each token.
+    """
+    cache = _Cache(networks, [one.hidden for one in utterances])
+    beams = [_Beam(one, vocabulary, ctc_weight, penalty, language_model) for one in utterances]
+    running = beams
+    while running:
+        tokens = np.concatenate([beam.tokens[:, -1] for beam in running])
+        length = running[0].tokens.shape[1]
+        counts = [len(beam.tokens) for beam in running]
+        parts = np.split(cache.step(tokens, length - 1), np.cumsum(counts)[:-1])
+        begins = np.cumsum([0, *counts[:-1]])
+        kept = [begin + beam.grow(part) for begin, beam, part in zip(begins, running, parts, strict=True)]
+        running = [beam for beam in running if len(beam.tokens)]
+        cache.keep(np.concatenate(kept), compact=length % COMPACT_EVERY == 0)
+    return [sorted(beam.ended, key=lambda hypothesis: -hypothesis.score) for beam in beams]
 
 
 def _best(table: NDArray[Any], count: int) -> Ids:

@@ -37,7 +37,9 @@ class Networks(Protocol):
         """Encoder output (T, D) -> what the decoder attends to."""
         ...
 
-    def step(self, tokens: Ids, at: Ids, mask: Floats, memory: Layers, cache: Layers) -> tuple[Floats, Layers]:
+    def step(
+        self, tokens: Ids, at: Ids, mask: Floats, heard: Floats, memory: Layers, cache: Layers
+    ) -> tuple[Floats, Layers]:
         """Log probabilities (N, V) after each of N tokens, and what they add to the cache. See graphs.StepGraph."""
         ...
 
@@ -62,8 +64,10 @@ class OnnxNetworks:
     def memory(self, hidden: Floats) -> Layers:
         return list(self._memory.run(None, {"hidden": hidden}))
 
-    def step(self, tokens: Ids, at: Ids, mask: Floats, memory: Layers, cache: Layers) -> tuple[Floats, Layers]:
-        inputs = dict(zip(self._step_inputs, (tokens, at, mask, *memory, *cache), strict=True))
+    def step(
+        self, tokens: Ids, at: Ids, mask: Floats, heard: Floats, memory: Layers, cache: Layers
+    ) -> tuple[Floats, Layers]:
+        inputs = dict(zip(self._step_inputs, (tokens, at, mask, heard, *memory, *cache), strict=True))
         log_probs, *added = self._step.run(None, inputs)
         return log_probs, added
 
@@ -92,8 +96,10 @@ class TorchNetworks:
     def memory(self, hidden: Floats) -> Layers:
         return self._run(MEMORY, hidden)
 
-    def step(self, tokens: Ids, at: Ids, mask: Floats, memory: Layers, cache: Layers) -> tuple[Floats, Layers]:
-        log_probs, *added = self._run(STEP, tokens, at, mask, *memory, *cache)
+    def step(
+        self, tokens: Ids, at: Ids, mask: Floats, heard: Floats, memory: Layers, cache: Layers
+    ) -> tuple[Floats, Layers]:
+        log_probs, *added = self._run(STEP, tokens, at, mask, heard, *memory, *cache)
         return log_probs, added
 
     def _run(self, name: str, *inputs: Array) -> list[Array]:

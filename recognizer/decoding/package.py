@@ -8,12 +8,13 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from recognizer.decoding.features import Features
 from recognizer.decoding.networks import Networks, OnnxNetworks
 from recognizer.models import ModelFiles
 
-VERSION = 1  # of these files; another one takes the place of the old
+VERSION = 2  # of these files; another one takes the place of the old
 FEATURES, VOCABULARY, REFUSAL = "features.npz", "vocabulary.json", "unsupported.txt"
 
 
@@ -74,6 +75,7 @@ def load(folder: Path, threads: int, *, int8: bool = False) -> Package:
     values = dict(np.load(folder / FEATURES))
     arrays = {field.name: values[field.name] for field in fields(Features) if field.name in values}
     features = Features(**{name: value if value.ndim else value.item() for name, value in arrays.items()})
+    threadpool_limits(1, "blas")  # numpy's own threads spin on after a product, on the cores that the networks want
     known = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
     vocabulary = Vocabulary(**{**known, "tokens": tuple(known["tokens"])})
     return Package(OnnxNetworks(folder, threads, int8=int8), features, vocabulary)

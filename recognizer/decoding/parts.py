@@ -105,7 +105,6 @@ def largest_difference(model: Any, package: Package) -> float:
             ctc = model.ctc.log_softmax(encoded)[0].numpy()
             ended, _ = model.decoder.score(torch.tensor([vocabulary.sos, *tokens]), None, encoded[0])
         hidden, ours = package.networks.encode(package.features(audio))
-        memory = package.networks.memory(hidden)
-        (scores,) = attention_scores(package.networks, memory, [tokens], vocabulary.sos, vocabulary.eos)
+        ((scores,),) = attention_scores(package.networks, [(hidden, [tokens])], vocabulary.sos, vocabulary.eos)
         worst = max(worst, float(np.abs(ours - ctc).max()), abs(float(scores[-1]) - float(ended[vocabulary.eos])))
     return worst

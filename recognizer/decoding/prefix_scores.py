@@ -45,7 +45,7 @@ class PrefixScores:
         self._others, self._blanks, self._scale, self._last = others, blanks, scale, tokens
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath={"reassoc", "contract"})  # sums over time in vectors
 def _prefixes(
     others: Doubles, blanks: Doubles, scale: Doubles, last: Ids, probs: Doubles, candidates: Ids, scores: Doubles
 ) -> None:

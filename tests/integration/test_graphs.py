@@ -19,14 +19,14 @@ def test_steps_equal_the_whole() -> None:
     )
     memory = ready.networks.memory(hidden)
     tokens = (5, 9, 9, 3)
-    (whole,) = attention_scores(ready.networks, memory, [tokens], ready.vocabulary.sos, ready.vocabulary.eos)
-    cache, single = no_cache(memory), []
+    ((whole,),) = attention_scores(ready.networks, [(hidden, [tokens])], ready.vocabulary.sos, ready.vocabulary.eos)
+    cache, single, heard = no_cache(memory), [], np.zeros((1, len(hidden)), np.float32)
     for at, (token, following) in enumerate(
         zip((ready.vocabulary.sos, *tokens), (*tokens, ready.vocabulary.eos), strict=True)
     ):
         mask = np.zeros((1, at + 1), np.float32)
-        scores, added = ready.networks.step(np.array([token]), np.array([at]), mask, memory, cache)
-        cache = [np.concatenate(pair, axis=1) for pair in zip(cache, added, strict=True)]
+        scores, added = ready.networks.step(np.array([token]), np.array([at]), mask, heard, memory, cache)
+        cache = [np.concatenate(pair) for pair in zip(cache, added, strict=True)]
         single.append(scores[0, following])
     np.testing.assert_allclose(single, whole, atol=1e-4)
 
@@ -37,9 +37,21 @@ def test_a_hidden_token_changes_nothing() -> None:
     networks = checked_torch_package(*build_tiny_model(), "cpu").networks
     memory = networks.memory(np.random.default_rng(0).normal(size=(9, 16)).astype(np.float32))
     mask = np.array([[0, HIDDEN], [HIDDEN, 0]], np.float32)
-    both, _ = networks.step(np.array([29, 29]), np.array([0, 0]), mask, memory, no_cache(memory))
-    alone, _ = networks.step(np.array([29]), np.array([0]), mask[:1, :1], memory, no_cache(memory))
+    heard = np.zeros((2, 9), np.float32)
+    both, _ = networks.step(np.array([29, 29]), np.array([0, 0]), mask, heard, memory, no_cache(memory))
+    alone, _ = networks.step(np.array([29]), np.array([0]), mask[:1, :1], heard[:1], memory, no_cache(memory))
     np.testing.assert_allclose(both, np.repeat(alone, 2, axis=0), atol=1e-5)
+
+
+def test_an_utterance_hears_itself_only() -> None:
+    from recognizer.decoding.parts import checked_torch_package
+
+    ready = checked_torch_package(*build_tiny_model(), "cpu")
+    rng, end = np.random.default_rng(0), ready.vocabulary.eos
+    utterances = [(rng.normal(size=(length, 16)).astype(np.float32), [(5, 9), (5, length)]) for length in (9, 4, 17)]
+    for together, one in zip(attention_scores(ready.networks, utterances, end, end), utterances, strict=True):
+        (alone,) = attention_scores(ready.networks, [one], end, end)
+        np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
 @pytest.mark.parametrize("change", [{"concat_after": True}, {"normalize_before": False}])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recognizer.decoding.joint import joint_search
+from recognizer.decoding.joint import Heard, joint_search
 from recognizer.decoding.package import Package
 from recognizer.decoding.parts import checked_torch_package
 from recognizer.decoding.phrases import build
@@ -66,15 +66,28 @@ def test_equal_to_stock(seed: int, seconds: float, beam: int, weight: float, pen
     loud = np.repeat(rng.uniform(0, 1, 1 + int(seconds * 20)), 800)[: int(seconds * 16_000)]
     hidden, log_probs = ready.networks.encode(ready.features((loud * rng.normal(0, 0.1, len(loud))).astype(np.float32)))
     length = max(1, len(hidden) // 3) if shortened else len(hidden)
-    ours = joint_search(
-        ready.networks, ready.vocabulary, hidden, log_probs, beam=beam, ctc_weight=weight, penalty=penalty,
-        max_tokens=length, phrases=NOTHING,
-    )  # fmt: skip
+    heard = [Heard(hidden, log_probs, NOTHING, beam, length)]
+    (ours,) = joint_search(ready.networks, ready.vocabulary, heard, ctc_weight=weight, penalty=penalty)
     expected = stock(hidden, beam, weight, penalty, length)
     tokens, score = expected[0]
     assert ours[0].score == pytest.approx(score, abs=CLOSE)
     same = {hypothesis: s for hypothesis, s in expected}
     assert ours[0].tokens == tokens or abs(same[ours[0].tokens] - score) < CLOSE  # two may be equally good
+
+
+def test_in_lock_step_each_is_searched_as_alone() -> None:
+    """Some end long before others, by themselves and by their cap; each has its own phrases and its own beam."""
+    _, ready = model()
+    rng = np.random.default_rng(5)
+    heard = []
+    for samples, beam, cap in ((48_000, 5, 99), (8_000, 3, 99), (24_000, 8, 4), (32_000, 5, 12)):
+        encoded = ready.networks.encode(ready.features(rng.normal(0, 0.1, samples).astype(np.float32)))
+        heard.append(Heard(*encoded, build([((7, 8), 3.0)]) if beam == 8 else NOTHING, beam, cap))
+    together = joint_search(ready.networks, ready.vocabulary, heard, ctc_weight=0.3, penalty=0.1)
+    for one, found in zip(heard, together, strict=True):
+        (alone,) = joint_search(ready.networks, ready.vocabulary, [one], ctc_weight=0.3, penalty=0.1)
+        assert [each.tokens for each in found] == [each.tokens for each in alone]
+        np.testing.assert_allclose([each.score for each in found], [each.score for each in alone], atol=CLOSE)
 
 
 def test_a_phrase_leads_the_search() -> None:
@@ -84,10 +97,8 @@ def test_a_phrase_leads_the_search() -> None:
     )
 
     def best(phrases: Any) -> tuple[int, ...]:
-        return joint_search(
-            ready.networks, ready.vocabulary, hidden, log_probs, beam=5, ctc_weight=0.3, penalty=0.0,
-            max_tokens=12, phrases=phrases,
-        )[0].tokens  # fmt: skip
+        heard = [Heard(hidden, log_probs, phrases, 5, 12)]
+        return joint_search(ready.networks, ready.vocabulary, heard, ctc_weight=0.3, penalty=0.0)[0][0].tokens
 
     plain = best(NOTHING)
     others = [token for token in range(3, 29) if token not in plain][:2]

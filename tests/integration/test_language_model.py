@@ -60,7 +60,7 @@ def test_the_joint_search_equals_espnets(files: ModelFiles) -> None:
     import torch
     from espnet2.tasks.lm import LMTask
 
-    from recognizer.decoding.joint import joint_search
+    from recognizer.decoding.joint import Heard, joint_search
     from recognizer.decoding.language_model import LanguageModel
     from recognizer.decoding.parts import checked_torch_package
     from recognizer.decoding.phrases import build
@@ -72,9 +72,9 @@ def test_the_joint_search_equals_espnets(files: ModelFiles) -> None:
     for seed in range(4):
         audio = np.random.default_rng(seed).normal(0, 0.1, 16_000).astype(np.float32)
         hidden, log_probs = ready.networks.encode(ready.features(audio))
-        ours = joint_search(
-            ready.networks, ready.vocabulary, hidden, log_probs, beam=4, ctc_weight=0.3, penalty=0.0,
-            max_tokens=len(hidden), phrases=build([]), language_model=LanguageModel(files, "cpu", 0.7),
+        (ours,) = joint_search(
+            ready.networks, ready.vocabulary, [Heard(hidden, log_probs, build([]), 4, len(hidden))],
+            ctc_weight=0.3, penalty=0.0, language_model=LanguageModel(files, "cpu", 0.7),
         )  # fmt: skip
         with torch.inference_mode():
             best = search_of(asr, 4, 0.3, 0.0, {"lm": theirs.lm.eval()}, {"lm": 0.7})(torch.from_numpy(hidden))[0]

@@ -19,7 +19,7 @@ def spoken(kana: str, confidence: float = 0.5, start: int = 0) -> Hypothesis:
 class Heard:
     """An engine that hears what it was told to."""
 
-    device, search, eager, together = "cpu", "told", True, 1
+    device, search, eager, together, drafts_together = "cpu", "told", True, 1, 1
 
     def __init__(self, *hypotheses: Hypothesis) -> None:
         self.hypotheses = hypotheses

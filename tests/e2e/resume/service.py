@@ -51,7 +51,7 @@ class SymbolicEngine:
     device = "cpu"
     search = "levels"
     eager = True
-    together = 1
+    together = drafts_together = 1
 
     def warm_up(self) -> None:
         pass

@@ -133,7 +133,7 @@ def searches(ready: Package, files: ModelFiles, limit: Limit) -> dict[str, Decod
     """
     vocabulary, networks, nothing = ready.vocabulary, ready.networks, build([])
     weight, penalty = float(files.decoding["ctc_weight"]), float(files.decoding.get("penalty", 0.0))
-    ngram, others = load_ngram(files, vocabulary.eos), rescorers(files, vocabulary.tokens)
+    ngram, others = load_ngram(files, vocabulary), rescorers(files, vocabulary.tokens)
     search = Search("two_pass", BEAM, weight, penalty)
     engine = FastEngine(ready, search, "cpu", Calibration(), "benchmark", None, ngram, others)
 

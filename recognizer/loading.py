@@ -96,7 +96,7 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     calibration = _calibration(files)
     ready, runtime = _package(files, device, options)
     description = f"{options.decoding} search, {runtime}"
-    ngram = load_ngram(files, ready.vocabulary.eos)
+    ngram = load_ngram(files, ready.vocabulary)
     others = rescorers(files, ready.vocabulary.tokens)
     return FastEngine(ready, search, device, calibration, description, language_model, ngram, others)
 
@@ -117,12 +117,17 @@ def _package(files: ModelFiles, device: str, options: EngineOptions) -> tuple[An
     return ready, f"torch ({refusal})"
 
 
-def load_ngram(files: ModelFiles, eos: int) -> Any:
-    """What a package brings of its texts, weighted by its `ngram_weight`; None where it brings nothing."""
+def load_ngram(files: ModelFiles, vocabulary: Any) -> Any:
+    """What a package brings of its texts, weighted by its `ngram_weight`; None where it brings nothing.
+
+    `word_reward`: for each word, where it is a model of words.
+    """
     from recognizer.decoding.ngram import load
 
-    weight = float(files.decoding.get("ngram_weight", 0.0))
-    return load(files.ngram_file, eos, weight) if weight and files.ngram_file else None
+    weight, reward = (float(files.decoding.get(name, 0.0)) for name in ("ngram_weight", "word_reward"))
+    if not (weight and files.ngram_file):
+        return None
+    return load(files.ngram_file, vocabulary.eos, weight, vocabulary.tokens, reward)
 
 
 def _calibration(files: ModelFiles) -> Any:

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from recognizer.decoding.networks import Doubles, Floats, Ids
-from recognizer.decoding.ngram import NGram, NGramArrays, nothing, walk
+from recognizer.decoding.ngram import NGram, NGramArrays, follow, nothing
 from recognizer.decoding.phrases import MOST_WANTED, PhraseGraph, advance, children, value
 
 NEVER = -1e30  # log of zero; finite, so that sums of it stay comparable
@@ -23,25 +24,29 @@ def greedy(log_probs: Floats, blank: int) -> tuple[list[int], list[int]]:
     return path[begins].tolist(), begins.tolist()
 
 
+class Prefix(NamedTuple):
+    """A hypothesis of the beam."""
+
+    tokens: tuple[int, ...]
+    score: float  # log probability of CTC
+    ngram: float  # weighted, of the n-gram model, the end included
+
+
 def prefix_beam(
     log_probs: Floats, beam: int, blank: int, eos: int, phrases: PhraseGraph, ngram: NGram | None = None
-) -> list[tuple[tuple[int, ...], float]]:
-    """CTC prefix beam search (Graves and Jaitly 2014): the best token sequences with their log probabilities.
-
-    The search adds what `phrases` awards and `ngram` thinks, so that what is likely survives it; the scores returned
-    do not hold them.
-    """
+) -> list[Prefix]:
+    """CTC prefix beam search (Graves and Jaitly 2014), best first by all that it adds: what `phrases` awards, too."""
     ngram = ngram or nothing(eos)
-    tokens, parents, ends, scores = _prefix_beam(
-        log_probs, beam, blank, eos, ngram.arrays, ngram.start, ngram.weight, *phrases.arrays
+    tokens, parents, ends, scores, told = _prefix_beam(
+        log_probs, beam, blank, eos, ngram.arrays, ngram.begin, ngram.weight, *phrases.arrays
     )
     found = []
-    for end, score in zip(ends.tolist(), scores.tolist(), strict=True):
+    for end, score, thought in zip(ends.tolist(), scores.tolist(), told.tolist(), strict=True):
         sequence = []
         while end > 0:
             sequence.append(int(tokens[end]))
             end = parents[end]
-        found.append((tuple(reversed(sequence)), score))
+        found.append(Prefix(tuple(reversed(sequence)), score, thought))
     return found
 
 
@@ -77,22 +82,23 @@ def _likely(frame: Floats, blank: int, eos: int, found: Ids) -> int:
 def _prefix_beam(
     log_probs: Floats, beam: int, blank: int, eos: int, ngram: NGramArrays, context_start: int, weight: float,
     first: Ids, labels: Ids, targets: Ids, fails: Ids, pending: Doubles, awards: Doubles, start: int, final: int,
-) -> tuple[Ids, Ids, Ids, Doubles]:  # fmt: skip
+) -> tuple[Ids, Ids, Ids, Doubles, Doubles]:  # fmt: skip
     frames = log_probs.shape[0]
     nodes = 1  # prefixes that were once in the beam, a tree; 0 is the empty one
     tokens = np.full(frames * beam + 1, -1, np.int64)
     parents = np.full(frames * beam + 1, -1, np.int64)
     room = beam * (1 + CANDIDATES + min(labels.shape[0], MOST_WANTED))
     # of each prefix in the beam: node, last token, hash, log probability ending in blank and not, phrase state, n-gram
-    # state, bonus of both
+    # state, bonus of each
     node, last, key = np.zeros(room, np.int64), np.full(room, -1, np.int64), np.zeros(room, np.int64)
     blanks, others = np.full(room, NEVER), np.full(room, NEVER)
-    state, context, bonus = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room)
+    state, context = np.zeros(room, np.int64), np.zeros(room, np.int64)
+    bonus, told = np.zeros(room), np.zeros(room)
     blanks[0], state[0], context[0], size = 0.0, start, context_start, 1
     # the same of the next frame; `origin` is the node it grew from, -1 where it is that node
     new_node, new_last, new_key = node.copy(), last.copy(), key.copy()
     new_blanks, new_others = blanks.copy(), others.copy()
-    new_state, new_context, new_bonus = state.copy(), context.copy(), bonus.copy()
+    new_state, new_context, new_bonus, new_told = state.copy(), context.copy(), bonus.copy(), told.copy()
     grown = np.zeros(room, np.bool_)
     likely, wanted = np.zeros(CANDIDATES, np.int64), np.zeros(CANDIDATES + MOST_WANTED, np.int64)
     for t in range(frames):
@@ -100,7 +106,8 @@ def _prefix_beam(
         common = _likely(frame, blank, eos, likely)
         for i in range(size):  # the prefixes stay as they are: a blank, or the last token goes on
             new_node[i], new_last[i], new_key[i] = node[i], last[i], key[i]
-            new_state[i], new_context[i], new_bonus[i], grown[i] = state[i], context[i], bonus[i], False
+            new_state[i], new_context[i], grown[i] = state[i], context[i], False
+            new_bonus[i], new_told[i] = bonus[i], told[i]
             new_blanks[i] = _plus(blanks[i], others[i]) + frame[blank]
             new_others[i] = others[i] + frame[last[i]] if last[i] >= 0 else NEVER
         count = size
@@ -126,20 +133,23 @@ def _prefix_beam(
                 new_node[count], new_last[count], new_key[count] = node[i], token, own
                 new_blanks[count], new_others[count], grown[count] = NEVER, gain, True
                 reached = advance(state[i], token, first, labels, targets, fails)
-                new_bonus[count] = bonus[i] + pending[reached] + awards[reached] - pending[state[i]]
+                wish = pending[reached] + awards[reached]
+                new_bonus[count] = bonus[i] + wish - pending[state[i]]
                 new_state[count] = reached
+                new_told[count] = told[i]
                 if weight:
-                    new_context[count], score = walk(context[i], token, *ngram)
-                    new_bonus[count] += weight * score
+                    new_context[count], score = follow(context[i], token, wish > 0, awards[reached] > 0, *ngram)
+                    new_told[count] += weight * score
                 count += 1
         rank = np.empty(count)
         for j in range(count):
-            rank[j] = -(_plus(new_blanks[j], new_others[j]) + new_bonus[j])
+            rank[j] = -(_plus(new_blanks[j], new_others[j]) + new_bonus[j] + new_told[j])
         order = np.argsort(rank)[:beam]
         size = order.shape[0]
         for i in range(size):
             j = order[i]
-            last[i], key[i], node[i], bonus[i] = new_last[j], new_key[j], new_node[j], new_bonus[j]
+            last[i], key[i], node[i] = new_last[j], new_key[j], new_node[j]
+            bonus[i], told[i] = new_bonus[j], new_told[j]
             blanks[i], others[i], state[i], context[i] = new_blanks[j], new_others[j], new_state[j], new_context[j]
             if grown[j]:
                 tokens[nodes], parents[nodes], node[i] = new_last[j], new_node[j], nodes
@@ -148,11 +158,12 @@ def _prefix_beam(
     rank = np.empty(size)
     for i in range(size):
         scores[i] = _plus(blanks[i], others[i])
-        rank[i] = -(scores[i] + bonus[i] + value(state[i], final, first, labels, targets, fails, pending, awards))
         if weight:
-            rank[i] -= weight * walk(context[i], eos, *ngram)[1]
+            told[i] += weight * follow(context[i], eos, False, False, *ngram)[1]
+        over = value(state[i], final, first, labels, targets, fails, pending, awards)
+        rank[i] = -(scores[i] + bonus[i] + told[i] + over)
     order = np.argsort(rank)
-    return tokens, parents, node[order], scores[order]
+    return tokens, parents, node[order], scores[order], told[:size][order]
 
 
 @numba.njit(cache=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from audio import SAMPLE_RATE, Samples
 from recognizer.base import Hypothesis, Options, Request, Transcript, Word
-from recognizer.decoding.ctc import greedy, prefix_beam
+from recognizer.decoding.ctc import Prefix, greedy, prefix_beam
 from recognizer.decoding.joint import Heard, joint_search
 from recognizer.decoding.language_model import LanguageModel, Rescorer
 from recognizer.decoding.networks import Floats
@@ -20,7 +20,9 @@ from recognizer.decoding.rescoring import Tokens, attention_scores
 from recognizer.decoding.results import Calibration, Texts
 from recognizer.limits import MIN_SAMPLES, bounded, max_tokens, padded
 
-CTC_BEAM = 20  # prefixes of the first pass; more of them than of the second, which is dearer
+CTC_BEAM = 20  # prefixes of the first pass
+WORD_BEAM = 60  # the same with a model of words, which has more to choose from
+MOST_RESCORED = 30  # of them the second pass, which is dearer, sees the best
 DRAFT_WINDOW = 8 * SAMPLE_RATE  # newest samples that a draft encodes: it costs no more however long one speaks
 LOCK_STEP = 4  # utterances whose `exact` searches share each step of the decoder on a CPU: it reads its weights once
 SPARE = 2  # hypotheses looked at beyond those wanted: two may spell the same text
@@ -72,8 +74,8 @@ class FastEngine:
         self._networks, self._features = package.networks, package.features
         self._vocabulary = package.vocabulary
         self._search, self._language_model = search, language_model
-        self._ngram = ngram
-        self._rescorers = [one for one in (ngram, language_model, *rescorers) if one is not None]
+        self._ngram, self._beam = ngram, WORD_BEAM if ngram and len(ngram.lexicon.words) else CTC_BEAM
+        self._rescorers = [one for one in (language_model, *rescorers) if one is not None]
         self._texts = Texts(package.vocabulary, calibration)
         self._remembered: dict[bytes, tuple[Floats, Floats]] = {}
         self._graph = lru_cache(maxsize=64)(self._phrase_graph)  # of the sessions that have phrases
@@ -139,36 +141,45 @@ class FastEngine:
 
     def _ctc(self, asked: Asked) -> list[_Scored]:
         found = self._prefixes(asked)
-        each = [np.full(len(tokens), score / max(1, len(tokens)), np.float32) for tokens, score in found]
-        return self._ordered(found, [score for _, score in found], each, asked.graph)
+        each = [np.full(len(one.tokens), one.score / max(1, len(one.tokens)), np.float32) for one in found]
+        return self._ordered(found, [one.score for one in found], each, asked.graph)
 
     def _two_pass(self, asked: Sequence[Asked]) -> list[list[_Scored]]:
         """The n-best of CTC in the order of both scores, as in U2 (Zhang et al. 2020, arXiv 2012.05481)."""
         found = [self._prefixes(one) for one in asked]
-        attention = self._attention(asked, [[tokens for tokens, _ in pairs] for pairs in found])
+        attention = self._attention(asked, [[prefix.tokens for prefix in nbest] for nbest in found])
         weight, ordered = self._search.ctc_weight, []
-        for one, pairs, each in zip(asked, found, attention, strict=True):
-            scores = [weight * ctc + (1 - weight) * float(row.sum()) for (_, ctc), row in zip(pairs, each, strict=True)]
-            ordered.append(self._ordered(pairs, scores, [row[:-1] for row in each], one.graph))
+        for one, nbest, each in zip(asked, found, attention, strict=True):
+            pairs = zip(nbest, each, strict=True)
+            scores = [weight * prefix.score + (1 - weight) * float(row.sum()) for prefix, row in pairs]
+            ordered.append(self._ordered(nbest, scores, [row[:-1] for row in each], one.graph))
         return ordered
 
     def _ordered(
-        self, found: list[tuple[Tokens, float]], scores: list[float], each: list[Floats], graph: PhraseGraph
+        self, found: list[Prefix], scores: list[float], each: list[Floats], graph: PhraseGraph
     ) -> list[_Scored]:  # fmt: skip
-        """Best first, with what phrases, length and rescorers add."""
-        hypotheses = [tokens for tokens, _ in found]
+        """Best first, with what the n-gram model, phrases, length and rescorers add."""
+        hypotheses = [prefix.tokens for prefix in found]
         spoken = sum((rescorer.sentences(hypotheses) for rescorer in self._rescorers), np.zeros(len(found)))
         scored = [
-            _Scored(tokens, score + self._search.penalty * len(tokens) + graph.score(tokens) + float(extra), row)
-            for tokens, score, extra, row in zip(hypotheses, scores, spoken, each, strict=True)
+            _Scored(
+                prefix.tokens,
+                score
+                + prefix.ngram
+                + self._search.penalty * len(prefix.tokens)
+                + graph.score(prefix.tokens)
+                + float(extra),
+                row,
+            )
+            for prefix, score, extra, row in zip(found, scores, spoken, each, strict=True)
         ]
         return sorted(scored, key=lambda one: -one.score)
 
-    def _prefixes(self, asked: Asked) -> list[tuple[Tokens, float]]:
-        beam = max(self._search.beam, CTC_BEAM) * _widening(asked.graph)
+    def _prefixes(self, asked: Asked) -> list[Prefix]:
+        beam = max(self._search.beam, self._beam) * _widening(asked.graph)
         blank, eos = self._vocabulary.blank, self._vocabulary.eos
         found = prefix_beam(asked.log_probs, beam, blank, eos, asked.graph, self._ngram)
-        return [(tokens[: asked.cap], score) for tokens, score in found]
+        return [one._replace(tokens=one.tokens[: asked.cap]) for one in found[: MOST_RESCORED * _widening(asked.graph)]]
 
     def _exact(self, asked: Sequence[Asked]) -> list[list[_Scored]]:
         beam = self._search.beam

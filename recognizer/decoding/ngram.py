@@ -1,8 +1,9 @@
-"""A back-off n-gram model of tokens (Kneser and Ney 1995): an automaton along which the CTC beam goes."""
+"""A back-off n-gram model of tokens or of words (Kneser and Ney 1995): an automaton along which the CTC beam goes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numba
@@ -10,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognizer.base import ModelError
-from recognizer.decoding.networks import Doubles, Ids
+from recognizer.decoding.lexicon import LETTER, UNKNOWN, WANTED, Ints, Lexicon, Singles, lexicon, no_words
 from recognizer.decoding.phrases import ROOT, arc
 
 IDS, SCORES = ("first", "labels", "targets", "fails"), ("scores", "backoffs")  # the arrays of a file
-NGramArrays = tuple[Ids, Ids, Ids, Ids, Doubles, Doubles]
+NGramArrays = tuple[Any, ...]  # of the n-gram model, then of its lexicon, then `eos`
+WORDS = "words"  # an array of a file whose model is one of words: they, sorted, as UTF-8 with line ends between
 UNHEARD = -12.0  # natural logarithm of the probability of a token that no text held
 
 
@@ -22,24 +24,26 @@ UNHEARD = -12.0  # natural logarithm of the probability of a token that no text 
 class NGram:
     """States are contexts; a state's arcs are `labels[first[state] : first[state + 1]]`, sorted."""
 
-    first: Ids
-    labels: Ids
-    targets: Ids
-    fails: Ids  # the context without its oldest token
-    scores: Doubles  # natural log probability of each arc
-    backoffs: Doubles  # of each state: added when no arc fits
-    start: int  # state before the first token
+    first: Ints
+    labels: Ints
+    targets: Ints
+    fails: Ints  # the context without its oldest token
+    scores: Singles  # natural log probability of each arc
+    backoffs: Singles  # of each state: added when no arc fits
+    start: int  # context of the first word or token
     eos: int
     weight: float
+    lexicon: Lexicon = field(default_factory=no_words)  # its words, where the labels are words; the last label: the end
 
     @property
     def arrays(self) -> NGramArrays:
-        return self.first, self.labels, self.targets, self.fails, self.scores, self.backoffs
+        own = (self.first, self.labels, self.targets, self.fails, self.scores, self.backoffs)
+        return (*own, *self.lexicon.arrays, self.eos)
 
-    def sentences(self, hypotheses: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        """Weighted log probability of each, its end included, shape (n,)."""
-        rows = [np.array((*hypothesis, self.eos), np.int64) for hypothesis in hypotheses]
-        return self.weight * np.array([_sentence(row, self.start, *self.arrays) for row in rows])
+    @property
+    def begin(self) -> int:
+        """State before the first token."""
+        return self.start * (len(self.lexicon.words) + 1)
 
     @property
     def sound(self) -> bool:
@@ -57,27 +61,38 @@ class NGram:
 
 def nothing(eos: int) -> NGram:
     """Knows no text and weighs nothing."""
-    none, zeros = np.zeros(0, np.int64), np.zeros(1, np.int64)
-    return NGram(np.zeros(2, np.int64), none, none, zeros, np.zeros(0), np.zeros(1), ROOT, eos, 0.0)
+    none, zeros, no_scores = np.zeros(0, np.int32), np.zeros(1, np.int32), np.zeros(0, np.float32)
+    return NGram(np.zeros(2, np.int32), none, none, zeros, no_scores, np.zeros(1, np.float32), ROOT, eos, 0.0)
 
 
-def load(path: Path, eos: int, weight: float) -> NGram:
-    """Raises ModelError."""
+def load(path: Path, eos: int, weight: float, tokens: Sequence[str] = (), reward: float = 0.0) -> NGram:
+    """`tokens`: of the acoustic model, which a model of words is spelled with; `reward`: for each of its words.
+
+    Raises ModelError.
+    """
     try:
         with np.load(path) as stored:
-            first, labels, targets, fails = (stored[name].astype(np.int64) for name in IDS)
-            scores, backoffs = (stored[name].astype(np.float64) for name in SCORES)
+            first, labels, targets, fails = (stored[name].astype(np.int32) for name in IDS)
+            scores, backoffs = (stored[name].astype(np.float32) for name in SCORES)
+            words = bytes(stored[WORDS]).decode().split("\n") if WORDS in stored else []
+            if words:  # small numbers are stored
+                labels = np.cumsum(labels, dtype=np.int32)
+                targets += labels
             ngram = NGram(first, labels, targets, fails, scores, backoffs, int(stored["start"]), eos, weight)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise ModelError(f"the n-gram model {path.name} cannot be read ({type(error).__name__})") from error
     if not ngram.sound:
         raise ModelError(f"the n-gram model {path.name} is damaged")
-    return ngram
+    if not words:
+        return ngram
+    alone = np.full(len(words) + 1, UNHEARD, np.float32)
+    alone[labels[: first[1]]] = scores[: first[1]]
+    return replace(ngram, lexicon=lexicon(words, alone[:-1], tokens, reward))
 
 
 @numba.njit(cache=True)
 def walk(
-    state: int, token: int, first: Ids, labels: Ids, targets: Ids, fails: Ids, scores: Doubles, backoffs: Doubles
+    state: int, token: int, first: Ints, labels: Ints, targets: Ints, fails: Ints, scores: Singles, backoffs: Singles
 ) -> tuple[int, float]:
     """The state after a token, and its log probability."""
     total = 0.0
@@ -92,11 +107,43 @@ def walk(
 
 
 @numba.njit(cache=True)
-def _sentence(
-    tokens: Ids, start: int, first: Ids, labels: Ids, targets: Ids, fails: Ids, scores: Doubles, backoffs: Doubles
-) -> float:
-    state, total = start, 0.0
-    for token in tokens:
-        state, score = walk(state, token, first, labels, targets, fails, scores, backoffs)
-        total += score
-    return total
+def follow(
+    state: int, token: int, wanted: bool, complete: bool,
+    first: Ints, labels: Ints, targets: Ints, fails: Ints, scores: Singles, backoffs: Singles,
+    arcs: Ints, letters: Ints, nodes: Ints, words: Ints, best: Singles, token_first: Ints, token_letters: Ints,
+    begins: NDArray[np.bool_], end: int, reward: float, eos: int,
+) -> tuple[int, float]:  # fmt: skip
+    """The state after a token of the acoustic model, and what it scores.
+
+    With words, a state is one of the n-gram model and the node of the open word; the node after the last is that of
+    words whose price is paid. `wanted`: a phrase goes on with the token, `complete`: and ends. It may be no known word.
+    """
+    lost = words.shape[0]
+    if lost == 0:
+        return walk(state, token, first, labels, targets, fails, scores, backoffs)
+    context, node = state // (lost + 1), state % (lost + 1)
+    total = 0.0
+    if node and (token == eos or begins[token]):
+        word = words[node] if node < lost else -1
+        if word >= 0:
+            context, score = walk(context, word, first, labels, targets, fails, scores, backoffs)
+            total += score - best[node] + reward
+        else:
+            context = ROOT
+            total += UNKNOWN - best[node] if node < lost else 0.0
+        node = 0
+    if token == eos:
+        return ROOT, total + walk(context, end, first, labels, targets, fails, scores, backoffs)[1]
+    for at in range(token_first[token], token_first[token + 1]):
+        if node < lost:
+            found = arc(node, token_letters[at], arcs, letters)
+            if found >= 0:
+                total += best[nodes[found]] - best[node]
+                node = nodes[found]
+                continue
+            total += UNKNOWN - best[node]
+            node = lost
+        total += LETTER
+    if wanted:
+        total = max(total, WANTED)
+    return context * (lost + 1) + (lost if complete else node), total

@@ -7,9 +7,11 @@ another way. A `boost` is the natural logarithm of how many times likelier than 
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from recognizer.decoding.networks import Doubles, Ids
 
@@ -118,7 +120,7 @@ def _fail_links(children: list[dict[int, int]]) -> list[int]:
 
 
 @numba.njit(cache=True)
-def arc(state: int, token: int, first: Ids, labels: Ids) -> int:
+def arc(state: int, token: int, first: NDArray[Any], labels: NDArray[Any]) -> int:
     """Where in `labels` this state's arc of a token is; -1 without one."""
     low, end = first[state], first[state + 1]
     high = end

@@ -12,12 +12,13 @@ import numpy as np
 from audio import SAMPLE_RATE
 from recognizer.base import Hypothesis, Word
 from recognizer.decoding.ctc import align
+from recognizer.decoding.lexicon import PIECE_SPACE
 from recognizer.decoding.networks import Floats
 from recognizer.decoding.package import Vocabulary
 from recognizer.limits import bounded
 
 OVERLAP = SAMPLE_RATE // 2  # samples; see Texts.continued
-UNKNOWN, SPACE, PIECE_SPACE = "<unk>", "<space>", "\u2581"  # U+2581 begins a word in SentencePiece
+UNKNOWN, SPACE = "<unk>", "<space>"
 MOST_CERTAIN = 1 - 1e-6  # of what is calibrated
 UNSPACED = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # kana, Han, full-width forms: no spaces between
 

@@ -39,8 +39,8 @@ def test_a_wide_beam_finds_the_exact_probabilities(seed: int, frames: int) -> No
     log_probs = random_log_probs(seed, frames)
     expected = sorted(all_readings(log_probs).items(), key=lambda item: -item[1])
     found = prefix_beam(log_probs, 500, BLANK, EOS, NOTHING)
-    assert len({tokens for tokens, _ in found}) == len(found)
-    for (tokens, score), (reading, probability) in zip(found[:5], expected[:5], strict=False):
+    assert len({one.tokens for one in found}) == len(found)
+    for (tokens, score, _), (reading, probability) in zip(found[:5], expected[:5], strict=False):
         assert score == pytest.approx(probability, abs=1e-4)
         assert tokens == reading or abs(dict(expected)[tokens] - probability) < 1e-4
 
@@ -48,10 +48,10 @@ def test_a_wide_beam_finds_the_exact_probabilities(seed: int, frames: int) -> No
 @given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 20))
 def test_a_narrow_beam_is_sorted_and_never_too_sure(seed: int, frames: int, beam: int) -> None:
     found = prefix_beam(random_log_probs(seed, frames), beam, BLANK, EOS, NOTHING)
-    scores = [score for _, score in found]
+    scores = [one.score for one in found]
     assert 1 <= len(found) <= beam and scores == sorted(scores, reverse=True)
     assert scores[0] <= 1e-6
-    assert all(EOS not in tokens and BLANK not in tokens for tokens, _ in found)
+    assert all(EOS not in one.tokens and BLANK not in one.tokens for one in found)
 
 
 def test_a_phrase_survives_where_speech_says_something_close() -> None:

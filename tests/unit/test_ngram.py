@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recognizer.base import ModelError
 from recognizer.decoding.ctc import prefix_beam
-from recognizer.decoding.ngram import NGram, load, nothing, walk
+from recognizer.decoding.ngram import NGram, follow, load, nothing, walk
 from recognizer.decoding.phrases import build
 from tests.unit.test_ctc import BLANK, EOS, all_readings, random_log_probs
 from training.ngram import Estimates, automaton, counts, texts
@@ -29,6 +29,15 @@ def model(folder: Path, order: int = 3, weight: float = 1.0) -> NGram:
     path, arrays = folder / "ngram.npz", automaton(estimated(order), EOS)
     np.savez(path, **arrays)  # type: ignore[arg-type]
     return load(path, EOS, weight)
+
+
+def thought(ngram: NGram, text: tuple[int, ...]) -> float:
+    """Unweighted, the end included."""
+    state, total = ngram.begin, 0.0
+    for token in (*text, EOS):
+        state, score = follow(state, token, False, False, *ngram.arrays)
+        total += score
+    return total
 
 
 def test_short_ngrams_count_what_comes_before_them() -> None:
@@ -53,7 +62,7 @@ def test_the_automaton_says_what_was_estimated(order: int, tmp_path: Path) -> No
         state = ngram.start
         row: tuple[int, ...] = (EOS,)
         for token in text:
-            state, score = walk(state, token, *ngram.arrays)
+            state, score = walk(state, token, *ngram.arrays[:6])
             assert score == pytest.approx(found.score(row[-(order - 1) :] if order > 1 else (), token), abs=0.01)
             row = (*row, token)
 
@@ -84,12 +93,13 @@ def test_a_wide_beam_finds_the_best_of_both_scores(
     ngram = model(tmp_path_factory.mktemp("model"), weight=0.7)
     log_probs = random_log_probs(seed, frames)
     readings = all_readings(log_probs)
-    both = {text: score + float(ngram.sentences([text])[0]) for text, score in readings.items()}
+    told = {text: 0.7 * thought(ngram, text) for text in readings}
     found = prefix_beam(log_probs, 500, BLANK, EOS, build([]), ngram)
-    ranked = [both[text] for text, _ in found]
-    assert ranked[0] == pytest.approx(max(both.values()), abs=1e-4)
+    ranked = [one.score + one.ngram for one in found]
+    assert ranked[0] == pytest.approx(max(score + told[text] for text, score in readings.items()), abs=1e-4)
     assert ranked == sorted(ranked, reverse=True)
-    assert all(score == pytest.approx(readings[text], abs=1e-4) for text, score in found)
+    for one in found:
+        assert (one.score, one.ngram) == pytest.approx((readings[one.tokens], told[one.tokens]), abs=1e-4)
 
 
 def test_one_that_knows_nothing_changes_nothing() -> None:
@@ -97,7 +107,7 @@ def test_one_that_knows_nothing_changes_nothing() -> None:
     assert prefix_beam(log_probs, 8, BLANK, EOS, build([]), nothing(EOS)) == prefix_beam(
         log_probs, 8, BLANK, EOS, build([])
     )
-    assert nothing(EOS).sentences([(1, 2), ()]).tolist() == [0.0, 0.0]
+    assert {one.ngram for one in prefix_beam(log_probs, 8, BLANK, EOS, build([]))} == {0.0}
 
 
 @pytest.mark.parametrize("part, value", [("targets", 99), ("fails", 1), ("first", 99), ("start", 99)])

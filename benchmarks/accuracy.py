@@ -1,7 +1,7 @@
 """Error rates of the bundled models on speech that trained nothing, human and synthetic speech apart.
 
 Beside English stands pocketsphinx with the model of its package, on the same files: what else runs offline after one
-`pip install` (`pip install -e .[benchmarks]`).
+`pip install`.
 """
 
 import argparse

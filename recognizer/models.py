@@ -32,7 +32,7 @@ class ModelFiles:
     name: str
     asr_train_config: Path
     asr_model_file: Path
-    decoding: dict[str, Any] = field(default_factory=dict)  # ctc_weight, penalty, confidence
+    decoding: dict[str, Any] = field(default_factory=dict)  # ctc_weight, penalty, ngram_weight, word_reward, confidence
     lm_train_config: Path | None = None
     lm_file: Path | None = None
     ngram_file: Path | None = None  # of recognizer.decoding.ngram

@@ -1,5 +1,5 @@
 """Stage `ngram`: what the prompts and the training recordings say, and words or codes that nobody spoke -> a back-off
-n-gram model of tokens, packed beside.
+n-gram model of tokens or of words, packed beside.
 
 Interpolated Kneser-Ney smoothing with one discount for each length (Chen and Goodman 1999). Long n-grams that occur
 once are left out; what they would have had goes to the shorter ones.
@@ -123,13 +123,20 @@ def divider(recipe: Recipe) -> Callable[[str], Sequence[str]]:
     return lambda text: pieces.encode(text, out_type=str)
 
 
-def ngram(recipe: Recipe) -> None:
+def of_tokens(recipe: Recipe) -> dict[str, NDArray[Any]]:
     tokens = (recipe.work / TOKENS).read_text(encoding="utf-8").splitlines()
     numbers = {token: number for number, token in enumerate(tokens)}
     end, divided = len(tokens) - 1, map(divider(recipe), filter(None, texts(recipe)))
     known = ([numbers[token] for token in row] for row in divided if all(token in numbers for token in row))
     found = counts(known, int(recipe.data["ngram_order"]), end, end)
-    path = recipe.work / NGRAM
-    arrays: Any = automaton(Estimates(found, len(tokens)), end)
+    return automaton(Estimates(found, len(tokens)), end)
+
+
+def ngram(recipe: Recipe) -> None:
+    """Of words where the recipe says how many pairs and triples of them are kept."""
+    from training.words import word_model
+
+    path, kept = recipe.work / NGRAM, recipe.data.get("words")
+    arrays: Any = word_model(filter(None, texts(recipe)), **kept) if kept else of_tokens(recipe)
     np.savez_compressed(path, **arrays)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

@@ -8,14 +8,14 @@ import torch
 from torch.nn import functional
 
 GRID_SAMPLES = 8_000  # batches are padded to half seconds: the kernels of a CPU are compiled once for each shape
-KERNELS = 3_000  # to be kept, of every length, batch size and layer; oneDNN's own 1024 are too few. Each is a megabyte
+KERNELS = 1_200  # to be kept, of every length, batch size and layer; more of them fill the memory, see the decision
 GLIBC = {  # keeps what a step frees: new pages are a tenth of a step
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "2000000000",
     "MALLOC_TOP_PAD_": "200000000",
 }
-JEMALLOC = {"MALLOC_CONF": "metadata_thp:auto,dirty_decay_ms:-1,muzzy_decay_ms:-1"}  # does so, and finds it sooner
+JEMALLOC = {"MALLOC_CONF": "metadata_thp:auto,dirty_decay_ms:20000,muzzy_decay_ms:20000"}  # does so, and finds it sooner
 
 
 def environment() -> dict[str, str]:

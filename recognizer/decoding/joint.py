@@ -95,20 +95,7 @@ class _Beam:
     def grow(self, decoder: Floats) -> Ids:
         """Given the decoder's log probabilities (n, V): which of the n live on, each one token longer."""
         heard, length = self._heard, self.tokens.shape[1]
-        decoder = (1.0 - self._weight) * decoder + self._penalty
-        if self._lm:
-            scored, self._lm_states = self._lm.step(self.tokens, self._lm_states)
-            decoder = decoder + scored
-        over = decoder[:, self._eos].copy()
-        if len(heard.phrases.labels):
-            decoder = decoder + np.array([heard.phrases.bonuses(state, decoder.shape[1]) for state in self._states])
-            over += np.array([heard.phrases.at_end(state) for state in self._states])
-        candidates = _best(decoder, min(int(PRE_BEAM * heard.beam), decoder.shape[1]))
-        prefixes, ends = self._ctc.score(candidates)
-        grown = np.take_along_axis(decoder, candidates, 1) + self._weight * (prefixes - self._prefix[:, None])
-        over += self._weight * (ends - self._prefix)
-        table = self._scores[:, None] + np.concatenate((grown, over[:, None]), axis=1)
-        table[:, :-1][candidates == self._eos] = -np.inf  # it has its own column
+        candidates, prefixes, table = self._scored(decoder)
         chosen = _best(table.reshape(1, -1), min(heard.beam, table.size))[0]
         chosen = chosen[table.ravel()[chosen] > EXCLUDED]
         rows, columns = np.divmod(chosen, table.shape[1])
@@ -121,22 +108,36 @@ class _Beam:
         self._lm_states = [self._lm_states[row] for row in rows] if self._lm else []
         self.tokens = np.concatenate((self.tokens[rows], added[:, None]), axis=1)
         if _is_over(self.ended, length):
-            return self._none()
-        if length >= min(heard.max_tokens, len(heard.log_probs)):  # ESPnet ends what still runs, without a score for it
+            rows = rows[:0]
+        elif length >= min(heard.max_tokens, len(heard.log_probs)):  # ESPnet ends what still runs, without more score
             self._end(np.arange(len(rows)), self._scores)
-            return self._none()
-        if len(rows):
+            rows = rows[:0]
+        elif len(rows):
             self._ctc.extend(rows, added)
-        lived: Ids = rows
-        return lived
+        self.tokens = self.tokens[: len(rows)]
+        return np.asarray(rows, np.int64)
+
+    def _scored(self, decoder: Floats) -> tuple[Ids, Doubles, Doubles]:
+        """Candidates (n, S), the CTC scores of their prefixes (n, S), and all scores (n, S + 1), the end the last."""
+        decoder = (1.0 - self._weight) * decoder + self._penalty
+        if self._lm:
+            scored, self._lm_states = self._lm.step(self.tokens, self._lm_states)
+            decoder = decoder + scored
+        over, phrases = decoder[:, self._eos].copy(), self._heard.phrases
+        if len(phrases.labels):
+            decoder = decoder + np.array([phrases.bonuses(state, decoder.shape[1]) for state in self._states])
+            over += np.array([phrases.at_end(state) for state in self._states])
+        candidates = _best(decoder, min(int(PRE_BEAM * self._heard.beam), decoder.shape[1]))
+        prefixes, ends = self._ctc.score(candidates)
+        grown = np.take_along_axis(decoder, candidates, 1) + self._weight * (prefixes - self._prefix[:, None])
+        over += self._weight * (ends - self._prefix)
+        table = self._scores[:, None] + np.concatenate((grown, over[:, None]), axis=1)
+        table[:, :-1][candidates == self._eos] = -np.inf  # it has its own column
+        return candidates, prefixes, table
 
     def _end(self, rows: Ids, scores: Doubles) -> None:
         for row, score in zip(rows, scores, strict=True):
             self.ended.append(Ended(tuple(self.tokens[row, 1:].tolist()), float(score)))
-
-    def _none(self) -> Ids:
-        self.tokens = self.tokens[:0]
-        return np.zeros(0, np.int64)
 
 
 def joint_search(

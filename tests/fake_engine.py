@@ -67,9 +67,9 @@ class FakeEngine:
 
 
 class TogetherEngine(FakeEngine):
-    """Takes four at once, and notes in `memory` how many came."""
+    """Takes four finals at once, drafts one by one, and notes in `memory` how many came."""
 
-    together = drafts_together = 4
+    together, drafts_together = 4, 1
 
     def transcribe(self, batch: Sequence[Request]) -> list[Transcript]:
         if self._memory is not None:

@@ -15,7 +15,7 @@ GLIBC = {  # keeps what a step frees: new pages are a tenth of a step
     "MALLOC_TRIM_THRESHOLD_": "2000000000",
     "MALLOC_TOP_PAD_": "200000000",
 }
-JEMALLOC = {"MALLOC_CONF": "metadata_thp:auto,dirty_decay_ms:20000,muzzy_decay_ms:20000"}  # does so, and finds it sooner
+JEMALLOC = {"MALLOC_CONF": "metadata_thp:auto,dirty_decay_ms:20000,muzzy_decay_ms:20000"}  # and finds it sooner
 
 
 def environment() -> dict[str, str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from recognizer.decoding import package
 from recognizer.decoding.features import Features
@@ -26,6 +27,15 @@ def test_there_and_back(tmp_path: Path) -> None:
     for name, value in vars(expected).items():
         np.testing.assert_array_equal(vars(ready.features)[name], value)
     assert isinstance(ready.features, Features) and isinstance(ready.features.hop, int)
+
+
+def test_numpy_has_no_threads_of_its_own_beside_the_networks(tmp_path: Path) -> None:
+    from recognizer.decoding import export
+
+    export.export_model(*build_tiny_model(), tmp_path)
+    with threadpool_limits(2, "blas"):
+        package.load(tmp_path, 2)
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
 
 
 def test_a_refusal_is_remembered(tmp_path: Path) -> None:

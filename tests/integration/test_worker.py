@@ -121,6 +121,17 @@ def test_an_engine_that_takes_several_gets_what_waits(tmp_path: Path) -> None:
     assert sum(batches) == 7 and max(batches) == 4
 
 
+def test_drafts_come_one_by_one_where_only_finals_gain(tmp_path: Path) -> None:
+    async def scenario(backend: LocalBackend) -> None:
+        drafts = (backend.transcribe(Draft(0, 0, spoken(n)), Options()) for n in range(1, 6))
+        said = await asyncio.gather(*drafts, say(backend, 7), say(backend, 8), return_exceptions=True)
+        assert [one.text for one in said[-2:] if isinstance(one, Transcript)] == ["w7", "w8"]
+
+    run(scenario, partial(TogetherEngine, tmp_path))
+    batches = [int(size) for size in (tmp_path / "batches").read_text().split()]
+    assert set(batches) == {1, 2} and batches.count(2) == 1, "the finals together, each draft alone"
+
+
 @pytest.mark.parametrize("marker", [RAISE, DIE])
 def test_one_of_several_fails_alone(marker: int) -> None:
     async def scenario(backend: LocalBackend) -> None:

@@ -33,12 +33,16 @@ class Prefix(NamedTuple):
 
 
 def prefix_beam(
-    log_probs: Floats, beam: int, blank: int, eos: int, phrases: PhraseGraph, ngram: NGram | None = None
-) -> list[Prefix]:
-    """CTC prefix beam search (Graves and Jaitly 2014), best first by all that it adds: what `phrases` awards, too."""
+    log_probs: Floats, beam: int, blank: int, eos: int, phrases: PhraseGraph, ngram: NGram | None = None,
+    *, ended: bool = True,
+) -> list[Prefix]:  # fmt: skip
+    """CTC prefix beam search (Graves and Jaitly 2014), best first by all that it adds: what `phrases` awards, too.
+
+    Where the utterance has not `ended`, its last word may be one that only begins.
+    """
     ngram = ngram or nothing(eos)
     tokens, parents, ends, scores, told = _prefix_beam(
-        log_probs, beam, blank, eos, ngram.arrays, ngram.begin, ngram.weight, *phrases.arrays
+        log_probs, beam, blank, eos, ended, ngram.arrays, ngram.begin, ngram.weight, *phrases.arrays
     )
     found = []
     for end, score, thought in zip(ends.tolist(), scores.tolist(), told.tolist(), strict=True):
@@ -80,7 +84,8 @@ def _likely(frame: Floats, blank: int, eos: int, found: Ids) -> int:
 
 @numba.njit(cache=True)
 def _prefix_beam(
-    log_probs: Floats, beam: int, blank: int, eos: int, ngram: NGramArrays, context_start: int, weight: float,
+    log_probs: Floats, beam: int, blank: int, eos: int, ended: bool,
+    ngram: NGramArrays, context_start: int, weight: float,
     first: Ids, labels: Ids, targets: Ids, fails: Ids, pending: Doubles, awards: Doubles, start: int, final: int,
 ) -> tuple[Ids, Ids, Ids, Doubles, Doubles]:  # fmt: skip
     frames = log_probs.shape[0]
@@ -158,7 +163,7 @@ def _prefix_beam(
     rank = np.empty(size)
     for i in range(size):
         scores[i] = _plus(blanks[i], others[i])
-        if weight:
+        if weight and ended:
             told[i] += weight * follow(context[i], eos, False, False, *ngram)[1]
         over = value(state[i], final, first, labels, targets, fails, pending, awards)
         rank[i] = -(scores[i] + bonus[i] + told[i] + over)

@@ -1,15 +1,15 @@
 """FastEngine: a packaged model and the search the user chose."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
 
 from audio import SAMPLE_RATE, Samples
-from recognizer.base import Hypothesis, Options, Request, Transcript, Word
-from recognizer.decoding.ctc import Prefix, greedy, prefix_beam
+from recognizer.base import Options, Request, Transcript, Word
+from recognizer.decoding.ctc import Prefix, align, greedy, prefix_beam
 from recognizer.decoding.joint import Heard, joint_search
 from recognizer.decoding.language_model import LanguageModel, Rescorer
 from recognizer.decoding.networks import Floats
@@ -17,11 +17,12 @@ from recognizer.decoding.ngram import NGram
 from recognizer.decoding.package import Package
 from recognizer.decoding.phrases import PhraseGraph, build
 from recognizer.decoding.rescoring import Tokens, attention_scores
-from recognizer.decoding.results import Calibration, Texts
-from recognizer.limits import MIN_SAMPLES, bounded, max_tokens, padded
+from recognizer.decoding.results import Calibration, Texts, ranked
+from recognizer.limits import MIN_SAMPLES, max_tokens, padded
 
 CTC_BEAM = 20  # prefixes of the first pass
 WORD_BEAM = 60  # the same with a model of words, which has more to choose from
+DRAFT_BEAM = 10  # of drafts, which come several times a second
 MOST_RESCORED = 30  # of them the second pass, which is dearer, sees the best
 DRAFT_WINDOW = 8 * SAMPLE_RATE  # newest samples that a draft encodes: it costs no more however long one speaks
 LOCK_STEP = 4  # utterances whose `exact` searches share each step of the decoder on a CPU: it reads its weights once
@@ -59,7 +60,7 @@ class Asked:
 
 
 class FastEngine:
-    """Drafts by greedy CTC, finals by `search`. Blocking; one thread."""
+    """Drafts by CTC, finals by `search`. Blocking; one thread."""
 
     def __init__(
         self, package: Package, search: Search, device: str, calibration: Calibration, description: str,
@@ -87,37 +88,38 @@ class FastEngine:
 
     def transcribe(self, batch: Sequence[Request]) -> list[Transcript]:
         encoded = self._encoded([request.audio[_skipped(request) :] for request in batch])
-        asked = [
-            Asked(
-                *networks,
-                self._graph(request.options.phrases),
-                max_tokens(len(request.audio)),
-                request.options.max_alternatives + SPARE,
-            )
-            for request, networks in zip(batch, encoded, strict=True)
-        ]
+        asked = [self._asked(request, *networks) for request, networks in zip(batch, encoded, strict=True)]
         finals = [n for n, request in enumerate(batch) if request.final]
         found = dict(zip(finals, self.searched([asked[n] for n in finals]), strict=True))
         return [
-            self._final(request, found[n], asked[n].log_probs)
-            if n in found
-            else self._draft(request, asked[n].log_probs)
+            self._final(request, found[n], asked[n].log_probs) if n in found else self._draft(request, asked[n])
             for n, request in enumerate(batch)
         ]
 
-    def _draft(self, request: Request, log_probs: Floats) -> Transcript:
-        """Greedy CTC. Of a long utterance only the end is encoded again; its start is in the draft before."""
-        skipped = _skipped(request)
-        tokens, begins = greedy(log_probs, self._vocabulary.blank)
-        spoken = [(token, at) for token, at in zip(tokens, begins, strict=True) if token != self._vocabulary.eos]
-        if not spoken:
+    def _asked(self, request: Request, hidden: Floats, log_probs: Floats) -> Asked:
+        options, cap = request.options, max_tokens(len(request.audio))
+        return Asked(hidden, log_probs, self._graph(options.phrases), cap, options.max_alternatives + SPARE)
+
+    def _draft(self, request: Request, asked: Asked) -> Transcript:
+        """Of a long utterance only the end is encoded again; its start is in the draft before."""
+        skipped, tokens = _skipped(request), self._spoken_so_far(asked)
+        if not tokens:
             return request.known if skipped and request.known else Transcript(())
-        scores = np.array([log_probs[at, token] for token, at in spoken], np.float32)
+        spans = align(asked.log_probs, tokens, self._vocabulary.blank)
+        scores = np.array([heard for _, _, heard in spans], np.float32)
         samples = max(len(request.audio) - skipped, MIN_SAMPLES)
-        heard = self._texts.hypothesis([token for token, _ in spoken], scores, log_probs, samples, words=True)
+        heard = self._texts.hypothesis(tokens, scores, asked.log_probs, samples, words=True)
         if skipped:
             heard = self._texts.continued(_said(request), heard, skipped)
         return Transcript((heard,) if heard.text else ())
+
+    def _spoken_so_far(self, asked: Asked) -> Sequence[int]:
+        """By CTC: greedy, or a narrow beam where an n-gram model can guide it."""
+        blank, eos = self._vocabulary.blank, self._vocabulary.eos
+        if self._ngram is None:
+            return [token for token in greedy(asked.log_probs, blank)[0] if token != eos]
+        beam = DRAFT_BEAM * _widening(asked.graph)
+        return prefix_beam(asked.log_probs, beam, blank, eos, asked.graph, self._ngram, ended=False)[0].tokens
 
     def _final(self, request: Request, found: list[_Scored], log_probs: Floats) -> Transcript:
         if not found or not found[0].tokens:
@@ -128,7 +130,7 @@ class FastEngine:
             self._texts.hypothesis(one.tokens, one.each, log_probs, samples, words=request.options.words)
             for one in found
         ]
-        return Transcript(_ranked(hypotheses, [one.score for one in found])[: request.options.max_alternatives])
+        return Transcript(ranked(hypotheses, [one.score for one in found])[: request.options.max_alternatives])
 
     def searched(self, asked: Sequence[Asked]) -> list[list[_Scored]]:
         """Of each utterance the hypotheses, best first."""
@@ -160,19 +162,11 @@ class FastEngine:
     ) -> list[_Scored]:  # fmt: skip
         """Best first, with what the n-gram model, phrases, length and rescorers add."""
         hypotheses = [prefix.tokens for prefix in found]
-        spoken = sum((rescorer.sentences(hypotheses) for rescorer in self._rescorers), np.zeros(len(found)))
-        scored = [
-            _Scored(
-                prefix.tokens,
-                score
-                + prefix.ngram
-                + self._search.penalty * len(prefix.tokens)
-                + graph.score(prefix.tokens)
-                + float(extra),
-                row,
-            )
-            for prefix, score, extra, row in zip(found, scores, spoken, each, strict=True)
-        ]
+        totals = np.array(scores) + [one.ngram + self._search.penalty * len(one.tokens) for one in found]
+        totals += [graph.score(tokens) for tokens in hypotheses]
+        for rescorer in self._rescorers:
+            totals += rescorer.sentences(hypotheses)
+        scored = [_Scored(*one) for one in zip(hypotheses, totals.tolist(), each, strict=True)]
         return sorted(scored, key=lambda one: -one.score)
 
     def _prefixes(self, asked: Asked) -> list[Prefix]:
@@ -229,15 +223,3 @@ def _skipped(request: Request) -> int:
 def _widening(graph: PhraseGraph) -> int:
     """Begun phrases take places in the beam from hypotheses that end better: there must be room for both."""
     return 2 if len(graph.labels) else 1
-
-
-def _ranked(hypotheses: list[Hypothesis], scores: list[float]) -> tuple[Hypothesis, ...]:
-    """Different texts, best first; none is surer than the one before, nor than its score beside the best allows."""
-    ranked: dict[str, Hypothesis] = {}
-    ceiling = 1.0
-    for hypothesis, score in zip(hypotheses, scores, strict=True):
-        if hypothesis.text and hypothesis.text not in ranked:
-            allowed = hypotheses[0].confidence * float(np.exp(score - scores[0]))
-            ceiling = bounded(min(ceiling, allowed, hypothesis.confidence))
-            ranked[hypothesis.text] = replace(hypothesis, confidence=ceiling)
-    return tuple(ranked.values())

@@ -159,3 +159,15 @@ def _confidence(mean: float, curve: Curve | None) -> float:
     """`mean`: of the log probabilities of the tokens."""
     probability = math.exp(min(0.0, mean))
     return bounded(probability if curve is None else calibrated(probability, curve))
+
+
+def ranked(hypotheses: Sequence[Hypothesis], scores: Sequence[float]) -> tuple[Hypothesis, ...]:
+    """Different texts, best first; none is surer than the one before, nor than its score beside the best allows."""
+    ranked: dict[str, Hypothesis] = {}
+    ceiling = 1.0
+    for hypothesis, score in zip(hypotheses, scores, strict=True):
+        if hypothesis.text and hypothesis.text not in ranked:
+            allowed = hypotheses[0].confidence * float(np.exp(score - scores[0]))
+            ceiling = bounded(min(ceiling, allowed, hypothesis.confidence))
+            ranked[hypothesis.text] = replace(hypothesis, confidence=ceiling)
+    return tuple(ranked.values())

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recognizer.base import Hypothesis, Options, Request
+from recognizer.base import Options, Request
 from tests.tiny_model import build_tiny_model
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -45,17 +45,6 @@ def test_alternatives_are_sorted_and_words_lie_inside(package_folder: Path, kind
         assert 0 < one.confidence <= 1 and one.text == " ".join(word.text for word in one.words)
         times = [time for word in one.words for time in (word.start, word.end)]
         assert times == sorted(times) and 0 <= times[0] and times[-1] <= max(samples, 8_000)
-
-
-def test_none_is_surer_than_the_one_before() -> None:
-    """Not even one that is surer of its own tokens; what is left out sets no limit."""
-    from recognizer.decoding.engine import _ranked
-
-    found = [Hypothesis(text, sure) for text, sure in (("a", 0.9), ("b", 0.2), ("", 0.1), ("a", 0.1), ("c", 0.5))]
-    ranked = _ranked(found, [-1.0, -1.1, -1.2, -1.3, -1.4])
-    assert [(one.text, one.confidence) for one in ranked] == [("a", 0.9), ("b", 0.2), ("c", 0.2)]
-    (first, second) = _ranked([found[0], found[4]], [-1.0, -3.0])
-    assert first.confidence == 0.9 and second.confidence == pytest.approx(0.9 * np.exp(-2))
 
 
 @pytest.mark.parametrize("kind", KINDS)

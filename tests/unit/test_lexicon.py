@@ -86,6 +86,18 @@ def test_the_beam_finds_words_where_letters_alone_say_something_else(ngram: NGra
     assert [TOKENS[token] for token in best[1].tokens] == ["▁ab", "▁a", "bc"]
 
 
+def test_the_last_word_of_a_draft_may_have_only_begun(ngram: NGram) -> None:
+    log_probs = np.full((4, len(TOKENS)), -9.0, np.float32)
+    log_probs[:, BLANK] = -0.01
+    for frame, token in ((0, "▁"), (2, "c")):  # of "ca"
+        log_probs[frame] = -9.0
+        log_probs[frame, TOKENS.index(token)] = -0.1
+    begun = tuple(TOKENS.index(token) for token in ("▁", "c"))
+    nothing = build([])
+    assert prefix_beam(log_probs, 20, BLANK, EOS, nothing, ngram, ended=False)[0].tokens == begun
+    assert prefix_beam(log_probs, 20, BLANK, EOS, nothing, ngram)[0].tokens != begun
+
+
 def weighted(ngram: NGram, weight: float) -> NGram | None:
     return ngram if weight else None
 

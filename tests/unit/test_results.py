@@ -5,7 +5,7 @@ import pytest
 
 from recognizer.base import Hypothesis, Word
 from recognizer.decoding.package import Vocabulary
-from recognizer.decoding.results import Calibration, Texts, calibrated, tidy
+from recognizer.decoding.results import Calibration, Texts, calibrated, ranked, tidy
 
 ENGLISH = Vocabulary(("<blank>", "<unk>", "<space>", *"abcdefgo", "<sos/eos>"), "char", None, 0, 11, 11)
 JAPANESE = Vocabulary(("<blank>", "<unk>", *"今日は晴れ", "<sos/eos>"), "char", None, 0, 7, 7)
@@ -104,3 +104,12 @@ def test_a_draft_goes_on_where_the_one_before_ended(vocabulary: Vocabulary, sepa
     whole = Texts(vocabulary).continued(said, Hypothesis("x c d", 0.7, tuple(new)), 48_000)
     assert whole.text == separator.join("abcd") and whole.confidence == 0.7
     assert [word.start for word in whole.words] == [16_000, 49_600, 57_600, 80_000]
+
+
+def test_none_is_surer_than_the_one_before() -> None:
+    """Not even one that is surer of its own tokens; what is left out sets no limit."""
+    found = [Hypothesis(text, sure) for text, sure in (("a", 0.9), ("b", 0.2), ("", 0.1), ("a", 0.1), ("c", 0.5))]
+    best = ranked(found, [-1.0, -1.1, -1.2, -1.3, -1.4])
+    assert [(one.text, one.confidence) for one in best] == [("a", 0.9), ("b", 0.2), ("c", 0.2)]
+    (first, second) = ranked([found[0], found[4]], [-1.0, -3.0])
+    assert first.confidence == 0.9 and second.confidence == pytest.approx(0.9 * np.exp(-2))

@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.filterwarnings("default"),
     pytest.mark.skipif(not MODEL.exists(), reason="needs the bundled model"),
 ]
-RARE, RARE_WORD, BOOST = "an4/train_ffmm_cen8-ffmm-b.flac", "september", 5.0
+RARE, RARE_WORD, BOOST = "ljspeech/LJ001-0018.flac", "gothic", 5.0
 SEARCHES = ("two_pass", "exact")
 
 

@@ -128,7 +128,7 @@ def write_onnx(graphs: dict[str, Any], bins: int, folder: Path) -> None:
     import torch
 
     step = graphs[STEP]
-    depth, heads, size = len(step.layers), step.layers[0].self_attn.h, step.embedding.embedding_dim
+    depth, heads, size = len(step.layers), step.heads, step.embedding.embedding_dim
     memory = [torch.randn(heads, size // heads, 7)] * depth + [torch.randn(heads, 7, size // heads)] * depth
     cached = [torch.randn(3, size)] * (2 * depth)
     tokens = torch.ones(2, dtype=torch.long)

@@ -14,7 +14,7 @@ from recognizer.decoding.features import Features
 from recognizer.decoding.networks import Networks, OnnxNetworks
 from recognizer.models import ModelFiles
 
-VERSION = 2  # of these files; another one takes the place of the old
+VERSION = 3  # of these files; another one takes the place of the old
 FEATURES, VOCABULARY, REFUSAL = "features.npz", "vocabulary.json", "unsupported.txt"
 
 

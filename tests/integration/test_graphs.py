@@ -61,3 +61,15 @@ def test_a_decoder_built_otherwise_is_refused(change: dict[str, bool]) -> None:
     model, _ = build_tiny_model(decoder_conf={**LAYER, **change})
     with pytest.raises(UnsupportedError):
         StepGraph(model.decoder)
+
+
+@pytest.mark.parametrize("kind", ["legacy", "latest"])
+def test_the_model_keeps_its_own_attention(kind: str) -> None:
+    """It is what the graphs are compared with."""
+    from recognizer.decoding.graphs import EncoderGraph, RelativeAttention
+
+    model, _ = build_tiny_model(encoder_conf={**LAYER, "output_size": 16, "rel_pos_type": kind})
+    graph = EncoderGraph(model)
+    assert any(isinstance(part, RelativeAttention) for part in graph.modules())
+    assert not any(isinstance(part, RelativeAttention) for part in model.modules())
+    assert {id(weight) for weight in model.encoder.parameters()} <= {id(weight) for weight in graph.parameters()}

@@ -81,7 +81,7 @@ def load(path: Path, eos: int, weight: float, tokens: Sequence[str] = (), reward
             ngram = NGram(first, labels, targets, fails, scores, backoffs, int(stored["start"]), eos, weight)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise ModelError(f"the n-gram model {path.name} cannot be read ({type(error).__name__})") from error
-    if not ngram.sound:
+    if not ngram.sound or (words and not ((0 <= labels) & (labels <= len(words))).all()):
         raise ModelError(f"the n-gram model {path.name} is damaged")
     if not words:
         return ngram

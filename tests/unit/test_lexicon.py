@@ -1,10 +1,12 @@
 """Words in the beam: what a tree of letters and a model of words score together, whatever the tokens are cut like."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from recognizer.base import ModelError
 from recognizer.decoding.ctc import prefix_beam
 from recognizer.decoding.lexicon import LETTER, UNKNOWN, WANTED, lexicon
 from recognizer.decoding.ngram import NGram, follow, load
@@ -124,3 +126,13 @@ def test_every_state_can_be_walked(ngram: NGram) -> None:
         for token in tokens:
             state, score = follow(state, token, False, False, *ngram.arrays)
             assert np.isfinite(score) and 0 <= state // (len(ngram.lexicon.words) + 1) < len(ngram.fails)
+
+
+@pytest.mark.parametrize("label", [-1, END + 1])
+def test_a_file_whose_labels_are_no_words_is_damaged(label: int, tmp_path: Path) -> None:
+    path = tmp_path / "ngram.npz"
+    stored = arrays(learned([[WORDS.index(word) for word in text] for text in TEXTS], END), WORDS)
+    stored["labels"][0] = label  # the others are told by their distance from it
+    np.savez(path, **stored)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=r"n-gram model ngram\.npz is damaged"):
+        load(path, EOS, 1.0, TOKENS, REWARD)

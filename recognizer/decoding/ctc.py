@@ -143,7 +143,7 @@ def _prefix_beam(
                 new_state[count] = reached
                 new_told[count] = told[i]
                 if weight:
-                    new_context[count], score = follow(context[i], token, wish > 0, awards[reached] > 0, *ngram)
+                    new_context[count], score = follow(context[i], token, wish > 0, awards[reached] > 0, ngram)
                     new_told[count] += weight * score
                 count += 1
         rank = np.empty(count)
@@ -164,7 +164,7 @@ def _prefix_beam(
     for i in range(size):
         scores[i] = _plus(blanks[i], others[i])
         if weight and ended:
-            told[i] += weight * follow(context[i], eos, False, False, *ngram)[1]
+            told[i] += weight * follow(context[i], eos, False, False, ngram)[1]
         over = value(state[i], final, first, labels, targets, fails, pending, awards)
         rank[i] = -(scores[i] + bonus[i] + told[i] + over)
     order = np.argsort(rank)

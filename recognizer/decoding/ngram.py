@@ -3,19 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numba
 import numpy as np
-from numpy.typing import NDArray
 
 from recognizer.base import ModelError
-from recognizer.decoding.lexicon import LETTER, UNKNOWN, WANTED, Ints, Lexicon, Singles, lexicon, no_words
+from recognizer.decoding.lexicon import (
+    LETTER,
+    UNKNOWN,
+    WANTED,
+    Ints,
+    Lexicon,
+    LexiconArrays,
+    Singles,
+    lexicon,
+    no_words,
+)
 from recognizer.decoding.phrases import ROOT, arc
 
 IDS, SCORES = ("first", "labels", "targets", "fails"), ("scores", "backoffs")  # the arrays of a file
-NGramArrays = tuple[Any, ...]  # of the n-gram model, then of its lexicon, then `eos`
+Contexts = tuple[Ints, Ints, Ints, Ints, Singles, Singles]  # first, labels, targets, fails, scores, backoffs
+NGramArrays = tuple[Contexts, LexiconArrays, int]  # and `eos`; what compiled code gets, which knows no classes
 WORDS = "words"  # an array of a file whose model is one of words: they, sorted, as UTF-8 with line ends between
 UNHEARD = -12.0  # natural logarithm of the probability of a token that no text held
 
@@ -36,9 +45,12 @@ class NGram:
     lexicon: Lexicon = field(default_factory=no_words)  # its words, where the labels are words; the last label: the end
 
     @property
+    def contexts(self) -> Contexts:
+        return self.first, self.labels, self.targets, self.fails, self.scores, self.backoffs
+
+    @property
     def arrays(self) -> NGramArrays:
-        own = (self.first, self.labels, self.targets, self.fails, self.scores, self.backoffs)
-        return (*own, *self.lexicon.arrays, self.eos)
+        return self.contexts, self.lexicon.arrays, self.eos
 
     @property
     def begin(self) -> int:
@@ -91,10 +103,9 @@ def load(path: Path, eos: int, weight: float, tokens: Sequence[str] = (), reward
 
 
 @numba.njit(cache=True)
-def walk(
-    state: int, token: int, first: Ints, labels: Ints, targets: Ints, fails: Ints, scores: Singles, backoffs: Singles
-) -> tuple[int, float]:
+def walk(state: int, token: int, contexts: Contexts) -> tuple[int, float]:
     """The state after a token, and its log probability."""
+    first, labels, targets, fails, scores, backoffs = contexts
     total = 0.0
     while True:
         at = arc(state, token, first, labels)
@@ -107,33 +118,30 @@ def walk(
 
 
 @numba.njit(cache=True)
-def follow(
-    state: int, token: int, wanted: bool, complete: bool,
-    first: Ints, labels: Ints, targets: Ints, fails: Ints, scores: Singles, backoffs: Singles,
-    arcs: Ints, letters: Ints, nodes: Ints, words: Ints, best: Singles, token_first: Ints, token_letters: Ints,
-    begins: NDArray[np.bool_], end: int, reward: float, eos: int,
-) -> tuple[int, float]:  # fmt: skip
+def follow(state: int, token: int, wanted: bool, complete: bool, ngram: NGramArrays) -> tuple[int, float]:
     """The state after a token of the acoustic model, and what it scores.
 
     With words, a state is one of the n-gram model and the node of the open word; the node after the last is that of
     words whose price is paid. `wanted`: a phrase goes on with the token, `complete`: and ends. It may be no known word.
     """
+    contexts, spelled, eos = ngram
+    arcs, letters, nodes, words, best, token_first, token_letters, begins, end, reward = spelled
     lost = words.shape[0]
     if lost == 0:
-        return walk(state, token, first, labels, targets, fails, scores, backoffs)
+        return walk(state, token, contexts)
     context, node = state // (lost + 1), state % (lost + 1)
     total = 0.0
     if node and (token == eos or begins[token]):
         word = words[node] if node < lost else -1
         if word >= 0:
-            context, score = walk(context, word, first, labels, targets, fails, scores, backoffs)
+            context, score = walk(context, word, contexts)
             total += score - best[node] + reward
         else:
             context = ROOT
             total += UNKNOWN - best[node] if node < lost else 0.0
         node = 0
     if token == eos:
-        return ROOT, total + walk(context, end, first, labels, targets, fails, scores, backoffs)[1]
+        return ROOT, total + walk(context, end, contexts)[1]
     for at in range(token_first[token], token_first[token + 1]):
         if node < lost:
             found = arc(node, token_letters[at], arcs, letters)

@@ -65,8 +65,8 @@ def test_the_stored_automaton_says_what_the_model_says(tmp_path: Path) -> None:
     np.savez(path, **arrays(model, WORDS))  # type: ignore[arg-type]
     ngram = load(path, 9, 1.0, ("▁a", "▁b", "▁c", "▁d"))
     for row in every(3):
-        state, first = walk(ngram.start, row[0], *ngram.arrays[:6])
+        state, first = walk(ngram.start, row[0], ngram.contexts)
         assert first == pytest.approx(model.after_one(np.array([[END, row[0]]]))[0], abs=0.07)
-        state, second = walk(state, row[1], *ngram.arrays[:6])
+        state, second = walk(state, row[1], ngram.contexts)
         assert second == pytest.approx(model.after_two(np.array([[END, *row[:2]]]))[0], abs=0.1)
-        assert walk(state, row[2], *ngram.arrays[:6])[1] == pytest.approx(model.after_two(row[None])[0], abs=0.1)
+        assert walk(state, row[2], ngram.contexts)[1] == pytest.approx(model.after_two(row[None])[0], abs=0.1)

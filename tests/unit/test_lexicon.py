@@ -33,7 +33,7 @@ def ngram(tmp_path_factory: pytest.TempPathFactory) -> NGram:
 def told(ngram: NGram, *tokens: str) -> float:
     state, total = ngram.begin, 0.0
     for token in (*tokens, TOKENS[EOS]):
-        state, score = follow(state, TOKENS.index(token), False, False, *ngram.arrays)
+        state, score = follow(state, TOKENS.index(token), False, False, ngram.arrays)
         total += score
     return total
 
@@ -124,7 +124,7 @@ def test_every_state_can_be_walked(ngram: NGram) -> None:
     for tokens in itertools.product(range(2, EOS), repeat=3):
         state = ngram.begin
         for token in tokens:
-            state, score = follow(state, token, False, False, *ngram.arrays)
+            state, score = follow(state, token, False, False, ngram.arrays)
             assert np.isfinite(score) and 0 <= state // (len(ngram.lexicon.words) + 1) < len(ngram.fails)
 
 

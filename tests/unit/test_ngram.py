@@ -35,7 +35,7 @@ def thought(ngram: NGram, text: tuple[int, ...]) -> float:
     """Unweighted, the end included."""
     state, total = ngram.begin, 0.0
     for token in (*text, EOS):
-        state, score = follow(state, token, False, False, *ngram.arrays)
+        state, score = follow(state, token, False, False, ngram.arrays)
         total += score
     return total
 
@@ -62,7 +62,7 @@ def test_the_automaton_says_what_was_estimated(order: int, tmp_path: Path) -> No
         state = ngram.start
         row: tuple[int, ...] = (EOS,)
         for token in text:
-            state, score = walk(state, token, *ngram.arrays[:6])
+            state, score = walk(state, token, ngram.contexts)
             assert score == pytest.approx(found.score(row[-(order - 1) :] if order > 1 else (), token), abs=0.01)
             row = (*row, token)
 

@@ -57,6 +57,7 @@ class RelativeAttention(nn.Module):
     def __init__(self, attention: Any) -> None:
         super().__init__()
         self.attention = attention
+        self.ahead = not type(attention).__name__.startswith("Legacy")  # whether positions after a frame have their own
         self.joined = _joined(attention.linear_q, attention.linear_k, attention.linear_v)
 
     def forward(self, x: Tensor, _: Tensor, __: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
@@ -74,8 +75,9 @@ class RelativeAttention(nn.Module):
         distance = (query + theirs.pos_bias_v).transpose(0, 1) @ known * scale
         frames = distance.shape[1]
         shifted = nn.functional.pad(distance, (1, 0)).view(heads, -1, frames)[:, 1:]  # Dai et al. 2019, appendix B
-        scores = content + shifted.view_as(distance)[..., :frames]
-        heard = torch.softmax(scores, dim=-1) @ value.transpose(0, 1)
+        if self.ahead:
+            shifted = shifted.view_as(distance)[..., :frames]
+        heard = torch.softmax(content + shifted, dim=-1) @ value.transpose(0, 1)
         out: Tensor = theirs.linear_out(heard.transpose(0, 1).reshape(-1, heads * width))
         return out[None]
 
@@ -179,15 +181,21 @@ class StepGraph(nn.Module):
             new_values.append(value)
             seen = self._heads(torch.cat([keys[number], key])).transpose(1, 2)
             said = self._heads(torch.cat([values[number], value]))
-            x = x + layer.self_attn.linear_out(_attend(self._heads(query), seen, said, mask))
-            query = self._heads(layer.src_attn.linear_q(layer.norm2(x)))
-            x = x + layer.src_attn.linear_out(_attend(query, memory_k[number], memory_v[number], heard))
+            x = x + layer.self_attn.linear_out(self._attend(query, seen, said, mask))
+            query = layer.src_attn.linear_q(layer.norm2(x))
+            x = x + layer.src_attn.linear_out(self._attend(query, memory_k[number], memory_v[number], heard))
             x = x + layer.feed_forward(layer.norm3(x))
         scores = torch.log_softmax(self.output(self.after_norm(x)), dim=-1)
         return (scores, *new_keys, *new_values)
 
     def _heads(self, x: Tensor) -> Tensor:
         return _heads(x, self.heads, self.width)
+
+    def _attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+        """query (N, D), keys (heads, dk, M), values (heads, M, dk) -> (N, D)"""
+        scores = self._heads(query) @ keys * (1.0 / math.sqrt(self.width))
+        heard = torch.softmax(scores + mask, dim=-1) @ values
+        return heard.transpose(0, 1).reshape(-1, self.heads * self.width)
 
 
 def _joined(*linears: Any) -> nn.Linear:
@@ -202,11 +210,3 @@ def _joined(*linears: Any) -> nn.Linear:
 def _heads(x: Tensor, heads: int, width: int) -> Tensor:
     """(N, heads * width) -> (heads, N, width); the numbers are known, so that an export has not to find them out."""
     return x.view(-1, heads, width).transpose(0, 1)
-
-
-def _attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-    """query (heads, N, dk), keys (heads, dk, M), values (heads, M, dk) -> (N, D)"""
-    heads, _, width = query.shape
-    scores = query @ keys * (1.0 / math.sqrt(width))
-    heard = torch.softmax(scores + mask, dim=-1) @ values
-    return heard.transpose(0, 1).reshape(-1, heads * width)

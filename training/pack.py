@@ -20,9 +20,12 @@ def best_checkpoints(recipe: Recipe) -> list[Path]:
     """The kept checkpoints, best first by the recipe's criterion; also while training still runs."""
     phase, measure, mode = recipe.asr["best_model_criterion"][0]
     folder = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
-    state = folder / "checkpoint.pth"
+    resident = "minutes" in recipe.curriculum[-1]  # keeps nothing but its last weights
+    state = folder / ("latest.pth" if resident else "checkpoint.pth")
     if not state.exists():
         raise SystemExit(f"no checkpoint in {folder}; run `python -m training train {recipe.name}` first")
+    if resident:
+        return [state]
     stats = torch.load(state, map_location="cpu", weights_only=False)["reporter"]["stats"]
     ranked = sorted(stats, key=lambda epoch: float(stats[epoch][phase][measure]), reverse=mode == "max")
     kept = [folder / f"{epoch}epoch.pth" for epoch in ranked[: int(recipe.asr["keep_nbest_models"])]]

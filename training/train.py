@@ -1,6 +1,6 @@
 """Stage `train`: ESPnet2's own trainer, once per step of the curriculum; resumes where it stopped.
 
-Each of its processes takes its share of every batch.
+Each of its processes takes its share of every batch. A step with `minutes` is for a GPU: `training.gpu`.
 """
 
 import os
@@ -44,7 +44,7 @@ def write_config(recipe: Recipe, number: int) -> None:
             "valid_data_path_and_name_and_type": _inputs(dev),
             "train_shape_file": [str(train / "speech_shape")],
             "valid_shape_file": [str(dev / "speech_shape")],
-            "max_epoch": recipe.curriculum[number]["max_epoch"],
+            "max_epoch": recipe.curriculum[number].get("max_epoch", 1),
             "resume": True,
             "use_tensorboard": False,
             "use_matplotlib": False,
@@ -110,6 +110,15 @@ def augmented_task(strength: float, cut: CutOff) -> type:
     return AugmentedTask
 
 
+def train_resident(recipe: Recipe, number: int) -> None:
+    """A step with `minutes`: its speech stays on the GPU, which changes it as well."""
+    from training.gpu import corpus, loop
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    heard = corpus.of_lists(recipe, recipe.work / f"train-{number}", device)
+    loop.train(folder(recipe, number) / CONFIG, heard, surroundings(), recipe.curriculum[number])
+
+
 def train_step(recipe: Recipe, number: int) -> None:
     """One step of the curriculum, in one of its processes."""
     from espnet2.train import trainer
@@ -126,8 +135,12 @@ def train(recipe: Recipe) -> None:
     """A process of one thread for each core, or one for each GPU: cores that wait for each other at every
     multiplication are far slower as soon as anything else runs."""
     processes = torch.cuda.device_count() or os.cpu_count() or 1
-    for number in range(len(recipe.curriculum)):
+    for number, step in enumerate(recipe.curriculum):
         write_config(recipe, number)
+        if "minutes" in step:
+            if not (folder(recipe, number) / "latest.pth").exists():
+                train_resident(recipe, number)
+            continue
         launch = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
         command = [sys.executable, "-m", *launch, "-m", "training.train", recipe.name, str(number)]
         subprocess.run(command, check=True, env=environment() | os.environ)

@@ -7,12 +7,16 @@ A voice is spoken at another pitch and speed and then resampled, so that the for
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
 from audio import SAMPLE_RATE, Samples
+
+if TYPE_CHECKING:
+    from training.voices import kokoro
 
 MODULES = {"ja": "training.voices.japanese", "en": "training.voices.english"}  # each has `written` and `PROGRAMS`
 
@@ -42,25 +46,47 @@ class Speaker:
         return np.asarray(0.9 * moved / peak, np.float32)
 
 
-Speak = Callable[[str, Speaker], tuple[str, Samples] | None]
+Said = tuple[str, Samples] | None
+Speak = Callable[[str, Speaker], Said]
 
 
-def draw_speaker(voices: list[str], rng: np.random.Generator) -> Speaker:
-    """Long vocal tracts have low voices: the two are drawn together, each with its own spread."""
+def draw_speaker(voices: list[str], rng: np.random.Generator, pairs: float = 0.0) -> Speaker:
+    """Long vocal tracts have low voices: the two are drawn together, each with its own spread.
+
+    `pairs`: how often the voice is one between two, for a program that has such.
+    """
     octaves = rng.uniform(-0.30, 0.22)
     pitch = 26.0 * octaves + rng.normal(0.0, 2.0)
     tempo = 2.0 ** rng.uniform(-0.35, 0.5)
-    return Speaker(voices[int(rng.integers(len(voices)))], 2.0**octaves, float(np.clip(pitch, -12, 10)), tempo)
+    voice = voices[int(rng.integers(len(voices)))]
+    if pairs and rng.random() < pairs:
+        voice = f"{voice}+{voices[int(rng.integers(len(voices)))].partition('/')[2]}"
+    return Speaker(voice, 2.0**octaves, float(np.clip(pitch, -12, 10)), tempo)
 
 
 def speaking(lang: str) -> Speak:
     """`speak(text, speaker)` -> what a model shall write and the audio; None for a text that cannot be read."""
     module = import_module(MODULES[lang])
 
-    def speak(text: str, speaker: Speaker) -> tuple[str, Samples] | None:
+    def speak(text: str, speaker: Speaker) -> Said:
         if (transcript := module.written(text)) is None:
             return None
         program, voice = speaker.voice.split("/")
         return transcript, speaker.heard(*module.PROGRAMS[program](text, voice, speaker))
 
     return speak
+
+
+def asking(lang: str) -> Callable[[str, Speaker], "tuple[str, kokoro.Utterance] | None"]:
+    """As `speaking`, but what Kokoro is asked to say in the place of what it says."""
+    from training.voices import kokoro
+
+    module = import_module(MODULES[lang])
+
+    def ask(text: str, speaker: Speaker) -> tuple[str, kokoro.Utterance] | None:
+        if (transcript := module.written(text)) is None:
+            return None
+        voice = speaker.voice.partition("/")[2]
+        return transcript, kokoro.utterance(module.phonemes(text, voice), voice, speaker)
+
+    return ask

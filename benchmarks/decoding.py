@@ -7,7 +7,7 @@ scaled to speak six tokens a second, as Japanese does.
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from recognizer.decoding import export
 from recognizer.decoding.ctc import greedy
 from recognizer.decoding.engine import LOCK_STEP, Asked, FastEngine, Search
 from recognizer.decoding.joint import Heard, joint_search
+from recognizer.decoding.networks import Floats
 from recognizer.decoding.package import Package
+from recognizer.decoding.parts import checked_torch_package
 from recognizer.decoding.phrases import build
 from recognizer.decoding.results import Calibration, Texts
-from recognizer.espnet import load_stock_engine
+from recognizer.espnet import build_model, load_stock_engine
 from recognizer.limits import max_tokens
 from recognizer.loading import load_ngram, rescorers
 from recognizer.models import ModelFiles, resolve
@@ -108,10 +110,10 @@ def unlimited(audio: Samples) -> int:
     return 10_000
 
 
-def stock(files: ModelFiles, limit: Limit) -> Decode:
+def stock(files: ModelFiles, limit: Limit, device: str) -> Decode:
     import torch
 
-    speech2text = load_stock_engine(files, "cpu", BEAM, 0.0, THREADS, "benchmark")._speech2text
+    speech2text = load_stock_engine(files, device, BEAM, 0.0, THREADS, "benchmark")._speech2text
 
     def decode(clips: Sequence[Samples]) -> list[Tokens]:
         torch.set_num_threads(THREADS)
@@ -126,34 +128,43 @@ def stock(files: ModelFiles, limit: Limit) -> Decode:
     return decode
 
 
-def searches(ready: Package, files: ModelFiles, limit: Limit) -> dict[str, Decode]:
+def searches(ready: Package, files: ModelFiles, limit: Limit, device: str = "cpu") -> dict[str, Decode]:
     """With the weights of the model's package; its n-gram and Mozc's costs serve `two_pass` alone.
 
-    As in the service on a CPU, `exact` takes several utterances at once, the others one.
+    As in the service, a CPU takes several utterances at once for `exact` only, a GPU for everything.
     """
     vocabulary, networks, nothing = ready.vocabulary, ready.networks, build([])
     weight, penalty = float(files.decoding["ctc_weight"]), float(files.decoding.get("penalty", 0.0))
     ngram, others = load_ngram(files, vocabulary), rescorers(files, vocabulary.tokens)
     search = Search("two_pass", BEAM, weight, penalty)
-    engine = FastEngine(ready, search, "cpu", Calibration(), "benchmark", None, ngram, others)
+    engine = FastEngine(ready, search, device, Calibration(), "benchmark", None, ngram, others)
+
+    def encoded(clips: Sequence[Samples], together: int) -> Iterator[list[tuple[Samples, Floats, Floats]]]:
+        for at in range(0, len(clips), together):
+            group = clips[at : at + together]
+            outputs = networks.encode_all([ready.features(clip) for clip in group])
+            yield [(clip, *each) for clip, each in zip(group, outputs, strict=True)]
 
     def exact(clips: Sequence[Samples]) -> list[Tokens]:
         found: list[Tokens] = []
-        for at in range(0, len(clips), LOCK_STEP):
-            group = [(*networks.encode(ready.features(clip)), limit(clip)) for clip in clips[at : at + LOCK_STEP]]
-            heard = [Heard(hidden, log_probs, nothing, BEAM, cap) for hidden, log_probs, cap in group]
+        for group in encoded(clips, max(LOCK_STEP, networks.together)):
+            heard = [Heard(hidden, log_probs, nothing, BEAM, limit(clip)) for clip, hidden, log_probs in group]
             ended = joint_search(networks, vocabulary, heard, ctc_weight=weight, penalty=penalty)
             found += [each[0].tokens for each in ended]
         return found
 
     def two_pass(clips: Sequence[Samples]) -> list[Tokens]:
-        asked = (Asked(*networks.encode(ready.features(clip)), nothing, max_tokens(len(clip)), 1) for clip in clips)
-        return [engine.searched([one])[0][0].tokens for one in asked]
+        found: list[Tokens] = []
+        for group in encoded(clips, networks.together):
+            asked = [Asked(hidden, log_probs, nothing, max_tokens(len(clip)), 1) for clip, hidden, log_probs in group]
+            found += [nbest[0].tokens for nbest in engine.searched(asked)]
+        return found
 
     def ctc(clips: Sequence[Samples]) -> list[Tokens]:
-        return [greedy(networks.encode(ready.features(clip))[1], vocabulary.blank)[0] for clip in clips]
+        groups = encoded(clips, networks.together)
+        return [greedy(log_probs, vocabulary.blank)[0] for group in groups for _, _, log_probs in group]
 
-    return {"stock": stock(files, limit), "exact": exact, "two_pass": two_pass, "ctc": ctc}
+    return {"stock": stock(files, limit, device), "exact": exact, "two_pass": two_pass, "ctc": ctc}
 
 
 @dataclass
@@ -196,6 +207,17 @@ def random_weights(name: str) -> None:
         table(ways, np.array_split(clip, 4), f"{name}, the same in 4", lambda tokens: "-")
 
 
+def on_gpu() -> None:
+    """LaboroTV's size on CUDA, stock there too: one clip, and as many of its quarters as are taken at once."""
+    clip = read_audio(CLIP)
+    with tempfile.TemporaryDirectory() as place:
+        files = make_model(MODELS["laborotv"], Path(place), clip)
+        ready = checked_torch_package(*build_model(files.asr_train_config, files.asr_model_file), "cuda")
+        ways = searches(ready, files, length_of, "cuda")
+        table(ways, [clip], "laborotv on CUDA, one clip of 11 s", lambda tokens: "-")
+        table(ways, np.array_split(clip, 4) * 4, "laborotv on CUDA, the same in 4, four times", lambda tokens: "-")
+
+
 def bundled(name: str) -> None:
     """Speech of people that was held out of training, as the segmenter leaves it."""
     recipe = load_recipe(name)
@@ -230,7 +252,7 @@ def equality() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     everything = [*BUNDLED, *MODELS, "equality"]
-    parser.add_argument("models", nargs="*", choices=everything)
+    parser.add_argument("models", nargs="*", choices=[*everything, "cuda"])
     print("| model and audio | search | wall s | CPU s | RTF | faster (wall) | (CPU) | same tokens | errors, % |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name in parser.parse_args().models or everything:
@@ -238,6 +260,8 @@ def main() -> None:
             random_weights(name)
         elif name in BUNDLED:
             bundled(name)
+        elif name == "cuda":
+            on_gpu()
         else:
             equality()
 

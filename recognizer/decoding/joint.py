@@ -15,7 +15,7 @@ from recognizer.decoding.networks import Doubles, Floats, Ids, Networks
 from recognizer.decoding.package import Vocabulary
 from recognizer.decoding.phrases import PhraseGraph
 from recognizer.decoding.prefix_scores import PrefixScores
-from recognizer.decoding.rescoring import HIDDEN, no_cache, remembered
+from recognizer.decoding.rescoring import HIDDEN, remembered
 
 PRE_BEAM = 1.5  # candidates of a hypothesis, as a multiple of the beam; as in espnet.nets.beam_search
 END_MARGIN = -10.0  # espnet.nets.e2e_asr_common.end_detect: D_end and M
@@ -51,7 +51,7 @@ class _Cache:
         self._networks = networks
         self._memory, self._own = remembered(networks, hidden)
         self._of = np.arange(len(hidden))  # utterance of each hypothesis
-        self._layers = [np.empty((ROOM, layer.shape[1]), np.float32) for layer in no_cache(self._memory)]
+        self._layers = networks.room(ROOM, self._memory)
         self._seen = np.zeros((len(hidden), 0), np.bool_)  # (hypotheses, cached tokens)
 
     def step(self, tokens: Ids, position: int) -> Floats:
@@ -64,7 +64,9 @@ class _Cache:
         cached = [layer[:known] for layer in self._layers]
         scores, added = self._networks.step(tokens, at, mask, self._own[self._of], self._memory, cached)
         if end > len(self._layers[0]):
-            self._layers = [np.concatenate((layer, np.empty_like(layer[:end]))) for layer in self._layers]
+            self._layers = self._networks.room(2 * end, self._memory)
+            for layer, rows in zip(self._layers, cached, strict=True):
+                layer[:known] = rows
         for layer, rows in zip(self._layers, added, strict=True):
             layer[known:end] = rows
         return scores

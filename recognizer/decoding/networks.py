@@ -1,4 +1,7 @@
-"""Where the networks of a model run: exported, in ONNX Runtime, or in torch. Numpy arrays in, numpy arrays out."""
+"""Where the networks of a model run: exported, in ONNX Runtime, or in torch.
+
+Numpy arrays in, numpy arrays out, but for what the decoder remembers: that stays where the networks are.
+"""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,7 +15,7 @@ Array = NDArray[Any]
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Ids = NDArray[np.int64]
-Layers = list[Floats]  # keys of each layer of the decoder, then values of each layer
+Layers = list[Any]  # keys of each layer of the decoder, then values of each layer: arrays where the networks run
 
 ENCODER, MEMORY, STEP = "encoder", "memory", "step"  # the exported files, without their suffix
 BATCH = "batch"  # the encoder of several utterances, in torch only
@@ -35,6 +38,10 @@ class Networks(Protocol):
 
     def memory(self, hidden: Floats) -> Layers:
         """Encoder output (T, D) -> what the decoder attends to."""
+        ...
+
+    def room(self, rows: int, memory: Layers) -> Layers:
+        """For the keys and values of so many tokens, beside the memory: (rows, D) of each layer."""
         ...
 
     def step(
@@ -63,6 +70,9 @@ class OnnxNetworks:
 
     def memory(self, hidden: Floats) -> Layers:
         return list(self._memory.run(None, {"hidden": hidden}))
+
+    def room(self, rows: int, memory: Layers) -> Layers:
+        return [np.empty((rows, _width(layer)), np.float32) for layer in _values(memory) * 2]
 
     def step(
         self, tokens: Ids, at: Ids, mask: Floats, heard: Floats, memory: Layers, cache: Layers
@@ -94,20 +104,31 @@ class TorchNetworks:
         return list(zip(outputs[::2], outputs[1::2], strict=True))
 
     def memory(self, hidden: Floats) -> Layers:
-        return self._run(MEMORY, hidden)
+        return self._there(MEMORY, hidden)
+
+    def room(self, rows: int, memory: Layers) -> Layers:
+        return [layer.new_empty((rows, _width(layer))) for layer in _values(memory) * 2]
 
     def step(
         self, tokens: Ids, at: Ids, mask: Floats, heard: Floats, memory: Layers, cache: Layers
     ) -> tuple[Floats, Layers]:
-        log_probs, *added = self._run(STEP, tokens, at, mask, heard, *memory, *cache)
-        return log_probs, added
+        log_probs, *added = self._there(STEP, tokens, at, mask, heard, *memory, *cache)
+        return log_probs.float().cpu().numpy(), added
 
     def _run(self, name: str, *inputs: Array) -> list[Array]:
+        return [output.float().cpu().numpy() for output in self._there(name, *inputs)]
+
+    def _there(self, name: str, *inputs: Any) -> list[Any]:
+        """Tensors on the device, of arrays here or of tensors there."""
         import torch
 
         with torch.inference_mode(), self._precision():
-            outputs = self._graphs[name](*(torch.from_numpy(np.ascontiguousarray(x)).to(self._device) for x in inputs))
-            return [output.float().cpu().numpy() for output in outputs]
+            return list(self._graphs[name](*(self._moved(each) for each in inputs)))
+
+    def _moved(self, each: Any) -> Any:
+        import torch
+
+        return each if torch.is_tensor(each) else torch.from_numpy(np.ascontiguousarray(each)).to(self._device)
 
     def _precision(self) -> AbstractContextManager[None]:
         import torch
@@ -116,6 +137,17 @@ class TorchNetworks:
             return nullcontext()
         bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return torch.autocast("cuda", torch.bfloat16 if bfloat16 else torch.float16)
+
+
+def _values(memory: Layers) -> Layers:
+    """Shapes (heads, T, width); of keys the last two are turned."""
+    return memory[len(memory) // 2 :]
+
+
+def _width(layer: Any) -> int:
+    """Of all heads together."""
+    heads, _, width = layer.shape
+    return int(heads * width)
 
 
 def optimise(source: Path, target: Path) -> None:

@@ -22,7 +22,7 @@ def attention_scores(
     paths = [forest.grow(number, hypotheses, sos) for number, (_, hypotheses) in enumerate(utterances)]
     tokens, of = np.array(forest.tokens, np.int64), np.array(forest.of, np.int64)
     mask, at = forest.history()
-    log_probs, _ = networks.step(tokens, at, mask, own[of], memory, no_cache(memory))
+    log_probs, _ = networks.step(tokens, at, mask, own[of], memory, networks.room(0, memory))
     return [
         [log_probs[path, [*hypothesis, eos]] for path, hypothesis in zip(found, hypotheses, strict=True)]
         for found, (_, hypotheses) in zip(paths, utterances, strict=True)
@@ -34,12 +34,6 @@ def remembered(networks: Networks, hidden: Sequence[Floats]) -> tuple[Layers, Fl
     of = np.repeat(np.arange(len(hidden)), [len(one) for one in hidden])
     own = np.where(of == np.arange(len(hidden))[:, None], np.float32(0.0), HIDDEN)
     return networks.memory(np.concatenate(hidden)), own
-
-
-def no_cache(memory: Layers) -> Layers:
-    """Keys and values of no earlier token."""
-    heads, _, width = memory[-1].shape
-    return [np.zeros((0, heads * width), np.float32)] * len(memory)
 
 
 class _Forest:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recognizer.decoding.package import UnsupportedError
-from recognizer.decoding.rescoring import HIDDEN, attention_scores, no_cache
+from recognizer.decoding.rescoring import HIDDEN, attention_scores
 from tests.tiny_model import LAYER, build_tiny_model
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -20,7 +20,7 @@ def test_steps_equal_the_whole() -> None:
     memory = ready.networks.memory(hidden)
     tokens = (5, 9, 9, 3)
     ((whole,),) = attention_scores(ready.networks, [(hidden, [tokens])], ready.vocabulary.sos, ready.vocabulary.eos)
-    cache, single, heard = no_cache(memory), [], np.zeros((1, len(hidden)), np.float32)
+    cache, single, heard = ready.networks.room(0, memory), [], np.zeros((1, len(hidden)), np.float32)
     for at, (token, following) in enumerate(
         zip((ready.vocabulary.sos, *tokens), (*tokens, ready.vocabulary.eos), strict=True)
     ):
@@ -38,8 +38,8 @@ def test_a_hidden_token_changes_nothing() -> None:
     memory = networks.memory(np.random.default_rng(0).normal(size=(9, 16)).astype(np.float32))
     mask = np.array([[0, HIDDEN], [HIDDEN, 0]], np.float32)
     heard = np.zeros((2, 9), np.float32)
-    both, _ = networks.step(np.array([29, 29]), np.array([0, 0]), mask, heard, memory, no_cache(memory))
-    alone, _ = networks.step(np.array([29]), np.array([0]), mask[:1, :1], heard[:1], memory, no_cache(memory))
+    both, _ = networks.step(np.array([29, 29]), np.array([0, 0]), mask, heard, memory, networks.room(0, memory))
+    alone, _ = networks.step(np.array([29]), np.array([0]), mask[:1, :1], heard[:1], memory, networks.room(0, memory))
     np.testing.assert_allclose(both, np.repeat(alone, 2, axis=0), atol=1e-5)
 
 

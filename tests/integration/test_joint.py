@@ -90,6 +90,17 @@ def test_in_lock_step_each_is_searched_as_alone() -> None:
         np.testing.assert_allclose([each.score for each in found], [each.score for each in alone], atol=CLOSE)
 
 
+def test_the_cache_grows_with_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, ready = model()
+    audio = np.random.default_rng(6).normal(0, 0.1, 32_000).astype(np.float32)
+    heard = [Heard(*ready.networks.encode(ready.features(audio)), NOTHING, 4, 12)]
+    found = []
+    for room in (256, 1):
+        monkeypatch.setattr("recognizer.decoding.joint.ROOM", room)
+        found += joint_search(ready.networks, ready.vocabulary, heard, ctc_weight=0.3, penalty=0.1)
+    assert found[0] == found[1] and len(found[0][0].tokens) > 1
+
+
 def test_a_phrase_leads_the_search() -> None:
     _, ready = model()
     hidden, log_probs = ready.networks.encode(

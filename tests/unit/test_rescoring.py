@@ -30,6 +30,9 @@ class Telling:
     def memory(self, hidden: Floats) -> Layers:
         return [hidden.T[None], hidden[None]]
 
+    def room(self, rows: int, memory: Layers) -> Layers:
+        return []
+
     def step(
         self, tokens: Ids, at: Ids, mask: Floats, heard: Floats, memory: Layers, cache: Layers
     ) -> tuple[Floats, Layers]:

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from signal import SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, Signals
 from typing import Any
 
 from recognizer.base import ModelError
@@ -28,6 +29,7 @@ log = logging.getLogger("speech.recognizer")
 ROOT = Path(__file__).resolve().parent.parent.parent
 OPSET = 17
 TIMEOUT_S = 600
+CRASHES = (SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV)  # of the exporter or of what it made, whenever it is tried
 
 
 class _DamagedError(ModelError):
@@ -97,7 +99,9 @@ def _export_in_another_process(files: ModelFiles, folder: Path) -> None:
         )
         command = [sys.executable, "-m", "recognizer.decoding.export"]
         done = subprocess.run(command, input=task, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S)
-        if done.returncode:
+        if -done.returncode in CRASHES:
+            _refuse(draft, f"an export that crashed ({Signals(-done.returncode).name})")
+        elif done.returncode:
             raise ModelError(f"the model {files.name} cannot be used: {_last_line(done.stderr)}")
         draft.chmod(0o755)  # mkdtemp's own mode locks out the user the service runs as
         shutil.rmtree(folder, ignore_errors=True)  # there is one when it was damaged
@@ -107,6 +111,13 @@ def _export_in_another_process(files: ModelFiles, folder: Path) -> None:
         raise ModelError(f"the model {files.name} cannot be prepared in {folder.parent}: {error}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _refuse(folder: Path, reason: str) -> None:
+    """Nothing but the reason is left in a folder."""
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / package.REFUSAL).write_text(reason, encoding="utf-8")
 
 
 def _remove_outdated(folder: Path) -> None:

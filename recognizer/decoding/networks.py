@@ -20,6 +20,8 @@ Layers = list[Any]  # keys of each layer of the decoder, then values of each lay
 ENCODER, MEMORY, STEP = "encoder", "memory", "step"  # the exported files, without their suffix
 BATCH = "batch"  # the encoder of several utterances, in torch only
 MOST_TOGETHER = 16
+SHARED_BYTES = 65_536  # of a weight that is mapped, so that workers share it
+CACHE_LINE = 64
 STEP_INT8 = "step-int8"  # the same with weights of 8 bits
 
 
@@ -151,17 +153,40 @@ def _width(layer: Any) -> int:
 
 
 def optimise(source: Path, target: Path) -> None:
-    """Saves a network as ONNX Runtime runs it on this processor, weights packed, so that starting means mapping."""
+    """Saves a network as ONNX Runtime runs it on this processor, weights packed, so that starting means mapping.
+
+    Its kernels read packed weights with instructions that ask for addresses of whole cache lines, and it writes weights
+    one behind the other: one of an odd size would move those behind it. Small ones stay in the network's own file.
+    """
+    _optimise(source, target, SHARED_BYTES)
+    if not all(place % CACHE_LINE == 0 for place in mapped_places(target)):
+        target.with_suffix(".bin").unlink()
+        _optimise(source, target, None)
+
+
+def _optimise(source: Path, target: Path, shared_bytes: int | None) -> None:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # it warns that the file is for this processor: the folder's name holds which
     options.optimized_model_filepath = str(target)
-    prefix = "session.optimized_model_external_initializers_"
-    options.add_session_config_entry(f"{prefix}file_name", f"{target.stem}.bin")
-    options.add_session_config_entry(f"{prefix}min_size_in_bytes", "1024")
-    options.add_session_config_entry("session.save_external_prepacked_constant_initializers", "1")
+    if shared_bytes is not None:
+        prefix = "session.optimized_model_external_initializers_"
+        options.add_session_config_entry(f"{prefix}file_name", f"{target.stem}.bin")
+        options.add_session_config_entry(f"{prefix}min_size_in_bytes", str(shared_bytes))
+        options.add_session_config_entry("session.save_external_prepacked_constant_initializers", "1")
     onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+
+
+def mapped_places(path: Path) -> list[int]:
+    """Where in the file beside a network its weights begin, and where their packed forms do."""
+    import onnx
+
+    tensors = onnx.load(str(path), load_external_data=False).graph.initializer
+    entries = [entry for tensor in tensors for entry in tensor.external_data]
+    plain = [int(entry.value) for entry in entries if entry.key == "offset"]
+    packed = [entry.value.split("|")[1:] for entry in entries if entry.key.startswith("prepacked")]
+    return plain + [int(part.split(";")[0]) for parts in packed for part in parts]  # name|place;bytes;..|place;..
 
 
 def _session(path: Path, threads: int) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from recognizer.base import ModelError
-from recognizer.decoding import export, package, parts
+from recognizer.decoding import export, networks, package, parts
 from recognizer.decoding.package import UnsupportedError
 from recognizer.models import ModelFiles, resolve
 from tests.tiny_model import LAYER, build_tiny_model, write_tiny_model
@@ -54,6 +54,40 @@ def test_global_statistics(tmp_path: Path) -> None:
     model, args = build_tiny_model(**changes)
     export.export_model(model, args, tmp_path)
     assert parts.largest_difference(model, package.load(tmp_path, 1)) < CLOSE
+
+
+def test_weights_lie_where_the_kernels_may_read_them(tmp_path: Path) -> None:
+    """301 tokens are no whole cache lines: packed weights behind their bias crashed the process."""
+    places = []
+    for width in (64, 60):  # of 60 not even the matrices are
+        small = {**LAYER, "linear_units": 300}
+        tokens = ["<blank>", "<unk>", *(chr(0x4E00 + n) for n in range(298)), "<sos/eos>"]
+        changes = {"encoder_conf": {**small, "output_size": width, "input_layer": "conv2d"}, "decoder_conf": small}
+        model, args = build_tiny_model(token_list=tokens, **changes)
+        folder = tmp_path / str(width)
+        folder.mkdir()
+        export.export_model(model, args, folder)
+        assert parts.largest_difference(model, package.load(folder, 1)) < CLOSE
+        places.append([place for path in folder.glob("*.onnx") for place in networks.mapped_places(path)])
+        assert all(place % networks.CACHE_LINE == 0 for place in places[-1])
+    assert places[0]
+
+
+@pytest.mark.parametrize(
+    "signal, error, text", [("SEGV", UnsupportedError, "crashed"), ("KILL", ModelError, "cannot be used")]
+)
+def test_an_export_that_crashes_leaves_the_search_to_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signal: str, error: type[Exception], text: str
+) -> None:
+    """One that somebody killed is tried again."""
+    files = resolve(str(write_tiny_model(tmp_path / "tiny.zip")), tmp_path / "cache")
+    crashing = tmp_path / "python"
+    crashing.write_text(f"#!/bin/sh\nkill -{signal} $$\n")
+    crashing.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(crashing))
+    for _ in range(2):
+        with pytest.raises(error, match=text):
+            export.load_exported(files, tmp_path / "cache", 1)
 
 
 UNSUPPORTED: dict[str, tuple[dict[str, Any], str]] = {
@@ -134,7 +168,7 @@ def test_a_damaged_export_is_made_again_once_by_one_of_several_workers(
     assert exports(tmp_path) == {folder.name}
 
 
-DAMAGE = {"features.npz": b"", "vocabulary.json": b'{"tokens": [', "step.onnx": b"no network", "memory.bin": None}
+DAMAGE = {"features.npz": b"", "vocabulary.json": b'{"tokens": [', "step.onnx": b"no network", "encoder.bin": None}
 
 
 @pytest.mark.parametrize("name, content", DAMAGE.items(), ids=DAMAGE)

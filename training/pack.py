@@ -17,7 +17,10 @@ KEPT_PREFIXES = ("encoder", "decoder", "frontend", "normalize", "ctc_conf", "mod
 
 
 def best_checkpoints(recipe: Recipe) -> list[Path]:
-    """The kept checkpoints, best first by the recipe's criterion; also while training still runs."""
+    """The last weights of the steps that the recipe names, or the kept checkpoints of its last step, best first by its
+    criterion, also while training still runs."""
+    if steps := recipe.pack.get("mean_of"):
+        return [recipe.work / f"exp-{step}" / "latest.pth" for step in steps]
     phase, measure, mode = recipe.asr["best_model_criterion"][0]
     folder = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
     resident = "minutes" in recipe.curriculum[-1]  # keeps nothing but its last weights

@@ -195,6 +195,8 @@ def test_the_best_checkpoints_are_averaged(tmp_path: Path, monkeypatch: pytest.M
     lowest = replace(recipe, asr={"keep_nbest_models": 1, "best_model_criterion": [["valid", "acc", "min"]]})
     assert [path.stem for path in best_checkpoints(lowest)] == []  # deleted
     assert mean_of(best) == {"w": torch.tensor([3.0]), "n": torch.tensor(2)}
+    chosen = replace(recipe, pack={"mean_of": [3, 1]})
+    assert best_checkpoints(chosen) == [tmp_path / "exp-3" / "latest.pth", tmp_path / "exp-1" / "latest.pth"]
     resident = replace(recipe, curriculum=[{"minutes": 1}])
     with pytest.raises(SystemExit, match="no checkpoint"):
         best_checkpoints(resident)

@@ -1,4 +1,4 @@
-"""Phrases on recorded speech: a word that the bundled model does not find by itself, and no harm to the others."""
+"""Phrases on recorded speech: words that the bundled model does not find by itself, and no harm to the others."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,15 @@ pytestmark = [
     pytest.mark.filterwarnings("default"),
     pytest.mark.skipif(not MODEL.exists(), reason="needs the bundled model"),
 ]
-RARE, RARE_WORD, BOOST = "ljspeech/LJ001-0018.flac", "gothic", 5.0
+RARE = {  # words that the model missed when this was written; it may learn some of them
+    "missals": "ljspeech/LJ001-0023.flac",
+    "imitates": "ljspeech/LJ001-0025.flac",
+    "incurred": "ljspeech/LJ001-0012.flac",
+    "helstone": "librispeech/1688-142285-0005.flac",
+    "lobster": "librispeech/367-130732-0001.flac",
+    "symptoms": "librispeech/1998-15444-0001.flac",
+}
+BOOST = 5.0
 SEARCHES = ("two_pass", "exact")
 
 
@@ -33,13 +41,15 @@ def heard(engine: Engine, path: Path, *phrases: tuple[str, float]) -> str:
     return engine.transcribe([Request(audio, True, Options("en", phrases=phrases))])[0].text
 
 
-def test_a_rare_word_is_heard_with_its_phrase_and_not_without(engine: Engine, speech_fixtures: Path) -> None:
-    assert RARE_WORD not in heard(engine, speech_fixtures / RARE)
-    assert RARE_WORD in heard(engine, speech_fixtures / RARE, (RARE_WORD, BOOST)).split()
+def test_rare_words_are_heard_with_their_phrase_and_not_without(engine: Engine, speech_fixtures: Path) -> None:
+    missed = [word for word, path in RARE.items() if word not in heard(engine, speech_fixtures / path).split()]
+    assert len(missed) >= 3
+    for word in missed:
+        assert word in heard(engine, speech_fixtures / RARE[word], (word, BOOST)).split()
 
 
 def test_speech_without_it_stays_what_it_was(engine: Engine, speech_fixtures: Path) -> None:
     others = [speech_fixtures / RECORDING, *sorted((speech_fixtures / "an4").glob("*fash*"))]
-    phrases = ((RARE_WORD, BOOST), ("Kyoto", BOOST), ("ipsum", BOOST))
+    phrases = tuple((word, BOOST) for word in (*RARE, "Kyoto", "ipsum"))
     changed = [path.name for path in others if heard(engine, path) != heard(engine, path, *phrases)]
     assert changed == [] and heard(engine, others[0], *phrases) == WORDS

@@ -14,9 +14,10 @@ import yaml
 from audio import SAMPLE_RATE, Samples
 from tests.tiny_model import CONFIG, TOKENS
 from training.augment import Surroundings, coloured, drawn_room
-from training.gpu.augment import GRID_SAMPLES, Augmenter, clipped, levelled, mu_law, peak, power
+from training.gpu.augment import Augmenter, clipped, levelled, mu_law, peak, power
 from training.gpu.corpus import Corpus, clip, cut, of_lists
 from training.gpu.loop import step_size, train
+from training.kernels import GRID_SAMPLES
 from training.recipe import Recipe
 
 NOISE = coloured(8_000, np.random.default_rng(2))

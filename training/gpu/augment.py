@@ -16,8 +16,8 @@ from torch.nn import functional
 from audio import SAMPLE_RATE, Samples
 from training.augment import QUIET, Surroundings
 from training.gpu.corpus import FULL_SCALE, Corpus
+from training.kernels import GRID_SAMPLES
 
-GRID_SAMPLES = 8_000  # batches are padded to half seconds
 ROOM_SAMPLES = SAMPLE_RATE
 TELEPHONE_HZ = 3_600.0
 Rng = np.random.Generator

@@ -1,5 +1,6 @@
 """Training speech in one tensor on the device that trains."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,13 +79,11 @@ class Tokenizer:
 def of_lists(recipe: Recipe, folder: Path, device: str) -> Corpus:
     """What stage `data` has listed for a step: a clip that is listed several times is read once."""
     tokenizer = Tokenizer(recipe)
-    paths, texts = ([line.partition(" ") for line in _lines(folder / name)] for name in ("wav.scp", "text"))
-    counted: dict[tuple[str, str], int] = {}
-    for (_, _, path), (_, _, text) in zip(paths, texts, strict=True):
-        counted[path, text] = counted.get((path, text), 0) + 1
+    counted = Counter(zip(_column(folder / "wav.scp"), _column(folder / "text"), strict=True))
     clips = [clip(read_audio(path)) for path, _ in counted]
     return Corpus.of(clips, [tokenizer(text) for _, text in counted], list(counted.values()), device)
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines()
+def _column(path: Path) -> list[str]:
+    """What stands behind the names."""
+    return [line.partition(" ")[2] for line in path.read_text(encoding="utf-8").splitlines()]

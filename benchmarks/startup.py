@@ -10,10 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.decoding import CLIP, make_model
 from recognizer.loading import EngineOptions, load_engine
 from recognizer.models import ModelFiles
-from training.data import read_audio
 
 ROUNDS = 3
 
@@ -55,6 +53,9 @@ def start(folder: str, decoding: str, count: int) -> tuple[float, list[tuple[flo
 
 
 def main() -> None:
+    from benchmarks.decoding import CLIP, make_model  # not above: a worker imports this module, but none of theirs
+    from training.data import read_audio
+
     print("| engine | workers | start, s (each of the rounds) | resident, MB | proportional, MB a worker |")
     print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:

@@ -5,7 +5,7 @@ another way. A `boost` is the natural logarithm of how many times likelier than 
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,11 +70,11 @@ class PhraseGraph:
         return float(value(state, self.final, *self.arrays[:6]))
 
 
-def build(phrases: Iterable[tuple[tuple[int, ...], float]], word_end: int = -1) -> PhraseGraph:
+def build(phrases: Sequence[tuple[tuple[int, ...], float]], word_end: int = -1) -> PhraseGraph:
     """From token sequences with their boosts. Where words end with a token (a space), whole words are meant."""
     children: list[dict[int, int]] = [{}]
     pending, awards = [0.0], [0.0]
-    if word_end >= 0:
+    if phrases and word_end >= 0:
         children[ROOT][word_end] = _new_state(children, pending, awards)
     for tokens, boost in phrases:
         row = (word_end, *tokens, word_end) if word_end >= 0 else tokens

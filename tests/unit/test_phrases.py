@@ -46,6 +46,12 @@ def test_where_words_are_separated_whole_words_count(said: tuple[int, ...], bonu
     assert build([((1, 2), 5.0)], word_end=SPACE).score(said) == bonus
 
 
+def test_without_phrases_nothing_is_known_that_would_widen_a_beam() -> None:
+    graph = build([], word_end=SPACE)
+    assert not len(graph.labels)
+    assert graph.score([SPACE, 1, 2, SPACE]) == 0.0
+
+
 def test_a_phrase_inside_another() -> None:
     graph = build([((1, 2), 1.0), ((1, 2, 3), 4.0)])
     assert graph.score((1, 2)) == 1.0 and graph.score((1, 2, 3)) == 5.0

@@ -176,7 +176,8 @@ def test_shards_spoken_together_hold_what_each_would_alone(tmp_path: Path) -> No
     together = [replace(alone, folder=tmp_path / name) for name in ("a", "b")]
     seconds = [make(alone), *make_together(together, "cpu", 1)]
     assert seconds == pytest.approx([seconds[0]] * 3, rel=0.05)
-    rows = [[json.loads(line) for line in (shard.folder / "rows.jsonl").open()] for shard in (alone, *together)]
+    texts_of = [(shard.folder / "rows.jsonl").read_text(encoding="utf-8") for shard in (alone, *together)]
+    rows = [[json.loads(line) for line in text.splitlines()] for text in texts_of]
     kept = [[(row["prompt"], row["transcript"], row["voice"]) for row in each] for each in rows]
     assert kept[0] == kept[1] == kept[2] and [row[0] for row in kept[0]] == [texts[0], texts[2]]
     assert all((together[1].folder / row["path"]).exists() for row in rows[2])

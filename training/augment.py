@@ -19,6 +19,9 @@ from audio import SAMPLE_RATE, Samples
 Rng = np.random.Generator
 Change = Callable[[Samples, Rng], Samples]
 BLOCK_SAMPLES = SAMPLE_RATE // 100  # 10 ms
+CHANCES = {
+    "room": 0.5, "noise": 0.6, "microphone": 0.6, "band": 0.2, "telephone": 0.06, "opus": 0.03, "clipping": 0.05
+}  # fmt: skip  # of each change at full strength
 QUIET = 1e-4  # peak below which a clip counts as silence: nothing is measured against it
 
 
@@ -170,23 +173,23 @@ def augmenter(surroundings: Surroundings, strength: float) -> Callable[[Samples,
     What it returns takes audio, generator, and whether the utterance has ended, and returns the changed audio with the
     samples before its speech.
     """
-    chain: tuple[tuple[float, Change], ...] = (
-        (0.5, surroundings.reverberate),
-        (0.6, surroundings.disturb),
-        (0.6, equaliser),
-        (0.2, band_limit),
-        (0.06, mu_law),
-        (0.03, opus),
-        (0.05, clipping),
-    )
+    chain: dict[str, Change] = {
+        "room": surroundings.reverberate,
+        "noise": surroundings.disturb,
+        "microphone": equaliser,
+        "band": band_limit,
+        "telephone": mu_law,
+        "opus": opus,
+        "clipping": clipping,
+    }
 
     def change(audio: Samples, rng: Rng, ended: bool) -> tuple[Samples, int]:
         audio = from_onset(audio)
         if rng.random() < strength:
             audio = speed(audio, rng)
         audio, onset = pad(audio, rng, ended=ended)
-        for chance, step in chain:
-            if rng.random() < chance * strength:
+        for name, step in chain.items():
+            if rng.random() < CHANCES[name] * strength:
                 audio = step(audio, rng)
         return level(audio, rng), onset
 

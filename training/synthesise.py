@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +90,15 @@ def make_together(shards: list[Shard], device: str = "cuda", count: int = 15) ->
     for start in range(0, len(shards), count):
         chosen = shards[start : start + count]
         drawn = [speakers(shard) for shard in chosen]
-        asked = [_asked(shard, each) for shard, each in zip(chosen, drawn, strict=True)]
-        wanted = [(at, place) for at, each in enumerate(asked) for place, one in enumerate(each) if one]
-        utterances = [one[1] for each in asked for one in each if one]
-        said: list[list[Said]] = [[None] * len(shard.prompts) for shard in chosen]
-        for index, audio in kokoro_gpu.speak(network, utterances, device):
-            at, place = wanted[index]
-            heard = drawn[at][place].heard(audio.cpu().numpy(), kokoro.SAMPLE_RATE)
-            said[at][place] = (asked[at][place][0], heard)  # type: ignore[index]
-        yield from map(write, chosen, drawn, said)
+        people = list(chain.from_iterable(drawn))
+        asked = list(chain.from_iterable(map(_asked, chosen, drawn)))
+        said: list[Said] = [None] * len(asked)
+        wanted = [(number, *one) for number, one in enumerate(asked) if one]
+        for index, audio in kokoro_gpu.speak(network, [utterance for _, _, utterance in wanted], device):
+            number, text, _ = wanted[index]
+            said[number] = (text, people[number].heard(audio.cpu().numpy(), kokoro.SAMPLE_RATE))
+        each = iter(said)
+        yield from (write(shard, ones, islice(each, len(ones))) for shard, ones in zip(chosen, drawn, strict=True))
 
 
 def _asked(shard: Shard, drawn: list[Speaker]) -> list[tuple[str, kokoro.Utterance] | None]:

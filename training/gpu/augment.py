@@ -14,7 +14,7 @@ from torch.fft import irfft, rfft
 from torch.nn import functional
 
 from audio import SAMPLE_RATE, Samples
-from training.augment import QUIET, Surroundings
+from training.augment import CHANCES, QUIET, Surroundings
 from training.gpu.corpus import FULL_SCALE, Corpus
 from training.kernels import GRID_SAMPLES
 
@@ -41,10 +41,10 @@ class Augmenter:
     def __call__(self, chosen: NDArray[np.int64], rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
         """Audio, shape (utterances, samples), float32; lengths (utterances,); samples before speech (utterances, 1)."""
         audio, lengths, before = self.spoken(chosen, rng)
-        audio = self.sometimes(0.5, audio, self.reverberated(audio), rng)
-        audio = self.sometimes(0.6, audio, self.disturbed(audio, rng), rng)
+        audio = self.sometimes("room", audio, self.reverberated(audio), rng)
+        audio = self.sometimes("noise", audio, self.disturbed(audio, rng), rng)
         audio = self.coloured(audio, rng)
-        audio = self.changed(0.05, audio, clipped, rng)
+        audio = self.changed("clipping", audio, clipped, rng)
         inside = torch.arange(audio.shape[1], device=self.device) < lengths[:, None]
         return torch.where(inside, levelled(audio), 0.0), lengths, before[:, None]
 
@@ -55,13 +55,13 @@ class Augmenter:
         """Shape (count, 1)."""
         return low + (high - low) * torch.rand(count, 1, device=self.device)
 
-    def sometimes(self, chance: float, audio: Tensor, changed: Tensor, rng: Rng) -> Tensor:
-        happens = self.on_device(rng.random(len(audio)) < chance * self.strength)
+    def sometimes(self, name: str, audio: Tensor, changed: Tensor, rng: Rng) -> Tensor:
+        happens = self.on_device(rng.random(len(audio)) < CHANCES[name] * self.strength)
         return torch.where(happens[:, None], changed, audio)
 
-    def changed(self, chance: float, audio: Tensor, change: Change, rng: Rng) -> Tensor:
+    def changed(self, name: str, audio: Tensor, change: Change, rng: Rng) -> Tensor:
         """For what is too dear to be done to all and then forgotten."""
-        rows = np.flatnonzero(rng.random(len(audio)) < chance * self.strength)
+        rows = np.flatnonzero(rng.random(len(audio)) < CHANCES[name] * self.strength)
         if len(rows):
             at = self.on_device(rows)
             audio = audio.index_copy(0, at, change(audio[at], rng))
@@ -154,8 +154,8 @@ class Augmenter:
 
     def coloured(self, audio: Tensor, rng: Rng) -> Tensor:
         """By a microphone, a narrow band, a telephone."""
-        chances = rng.random((3, len(audio))) < np.array([[0.6], [0.2], [0.06]]) * self.strength
-        microphone, narrow, telephone = (self.on_device(happens)[:, None] for happens in chances)
+        chances = [CHANCES[name] * self.strength for name in ("microphone", "band", "telephone")]
+        microphone, narrow, telephone = (self.on_device(rng.random((len(audio), 1)) < chance) for chance in chances)
         spectrum = rfft(audio)
         hertz = torch.linspace(1e-3, 1, spectrum.shape[1], device=self.device) * SAMPLE_RATE / 2
         curve = torch.where(microphone, self.microphones(spectrum.shape), 1.0)

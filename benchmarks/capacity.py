@@ -1,5 +1,6 @@
 """500 silent clients and 8 speaking ones on one process: is every sample accounted for, and how late is the loop?"""
 
+import argparse
 import asyncio
 import json
 import tempfile
@@ -26,6 +27,7 @@ async def measure(url: str) -> tuple[int, int]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         lags_file = Path(folder) / "lags.json"
         with running_service(lags_file, SPEECH_MAX_STREAMS=str(SILENT + SPEAKING)) as url:

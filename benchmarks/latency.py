@@ -3,6 +3,7 @@
 Speech begins and ends where the voice detector says so (padding taken off); the final includes the pause of 500 ms.
 """
 
+import argparse
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
@@ -92,6 +93,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print("| clients | finals | first interim after speech start, s (p50 / p95) | final after speech end | failures |")
     print("|---|---|---|---|---|")
     rows = list[Row]()

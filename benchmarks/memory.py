@@ -1,5 +1,6 @@
 """Resident memory of one worker over thousands of utterances, each decoded as drafts and as a final."""
 
+import argparse
 import resource
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def resident_mb() -> float:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     cache = Path("cache")
     options = EngineOptions("cpu", "two_pass", 5, False, 0.0, 1, cache)
     engine = load_engine(resolve("bundled:en-small", cache), options)

@@ -4,6 +4,7 @@
 the recorder, and later that of the processor, is taken down. Afterwards both recordings of the stream must be the file.
 """
 
+import argparse
 import contextlib
 import os
 import subprocess
@@ -170,6 +171,7 @@ def recorded(folder: Path) -> bytes:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     if (reason := obstacle()) is not None:
         return print(reason)
     with tempfile.TemporaryDirectory() as folder:

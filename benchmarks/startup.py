@@ -4,6 +4,7 @@ A model of LaboroTV's size (90 M parameters) with random weights. The first star
 every later one is like. Then two workers at once: what they share counts half.
 """
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -56,6 +57,7 @@ def main() -> None:
     from benchmarks.decoding import CLIP, make_model  # not above: a worker imports this module, but none of theirs
     from training.data import read_audio
 
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print("| engine | workers | start, s (each of the rounds) | resident, MB | proportional, MB a worker |")
     print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ Rng = np.random.Generator
 Change = Callable[[Samples, Rng], Samples]
 BLOCK_SAMPLES = SAMPLE_RATE // 100  # 10 ms
 CHANCES = {
-    "room": 0.5, "noise": 0.6, "microphone": 0.6, "band": 0.2, "telephone": 0.06, "opus": 0.03, "clipping": 0.05
+    "room": 0.5, "noise": 0.6, "microphone": 0.6, "band": 0.4, "telephone": 0.1, "opus": 0.03, "clipping": 0.05
 }  # fmt: skip  # of each change at full strength
 QUIET = 1e-4  # peak below which a clip counts as silence: nothing is measured against it
 

@@ -18,6 +18,7 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from audio import SAMPLE_RATE, Samples
 from recognizer.kana import hiragana, reading
+from training import asterisk
 from training.augment import hiss
 from training.recipe import Recipe
 
@@ -82,6 +83,14 @@ def clip_of(row: dict[str, Any]) -> Clip:
 def recordings(corpora: Sequence[str]) -> list[Clip]:
     """Human speech that may train."""
     return [clip_of(row) for row in manifest("train") if row["path"].split("/")[0] in corpora]
+
+
+def telephone(folder: Path) -> Iterator[Clip]:
+    """The prompts of a telephone exchange; its corpus is `asterisk`, with one speaker."""
+    for name, heard, audio in asterisk.recorded():
+        path, text = folder / f"asterisk-{name}.wav", normalise(heard)
+        kind = "sentence" if " " in text else "word"
+        yield written(Clip(path.stem, "asterisk", "asterisk_allison", kind, text, path, len(audio)), audio)
 
 
 def synthetic(recipe: Recipe, *, unseen: bool = False) -> Iterator[Clip]:
@@ -192,6 +201,7 @@ def data(recipe: Recipe) -> None:
     human, made = recordings(recipe.data["corpora"]), recipe.work / "made"
     kept_back = held_out(recipe, human)
     train = [clip for clip in human if clip.id not in kept_back] + list(synthetic(recipe))
+    train += telephone(made) if recipe.data.get("telephone") else []
     train = [clip for clip in train if clip.text]
     for corpus, count in recipe.data["connected"].items():
         train += list(connected([clip for clip in train if clip.corpus == corpus], count, recipe.space, made, rng))

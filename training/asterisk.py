@@ -26,6 +26,8 @@ UNKNOWN = re.compile(r"[A-Z]{2}|www|\d{2}|\w\d|\d\w|Un-in")  # acronyms, an addr
 
 def recorded() -> Iterator[tuple[str, str, Samples]]:
     """Name, what is heard, and the audio of each prompt."""
+    if not (TEXTS.exists() and any(SPEECH.glob("*.g722"))):
+        raise SystemExit("asterisk-core-sounds-en or asterisk-core-sounds-en-g722 is not installed; Debian has both")
     for line in gzip.decompress(TEXTS.read_bytes()).decode().splitlines():
         name, _, text = line.partition(": ")
         speech, heard = SPEECH / f"{name}.g722", spoken(text)

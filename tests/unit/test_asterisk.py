@@ -50,3 +50,13 @@ def test_a_prompt_is_a_clip_with_its_audio(tmp_path: Path, monkeypatch: pytest.M
     loudest = np.abs(np.fft.rfft(sentence.audio)).argmax()
     assert loudest == 440  # of a second: hertz
     assert np.abs(sentence.audio).max() == pytest.approx(0.5, abs=0.05)
+
+
+def test_without_the_speech_the_stage_ends_and_names_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "texts.gz").write_bytes(gzip.compress(b"again: Try again.\n"))
+    monkeypatch.setattr(asterisk, "TEXTS", tmp_path / "texts.gz")
+    monkeypatch.setattr(asterisk, "SPEECH", tmp_path / "absent")
+    with pytest.raises(SystemExit, match="asterisk-core-sounds-en-g722"):
+        list(asterisk.recorded())

@@ -57,7 +57,8 @@ def write_config(recipe: Recipe, number: int) -> None:
     if config["normalize"] == "global_mvn":
         config["normalize_conf"] = {"stats_file": str(work / STATISTICS)}
     if number:
-        config["init_param"] = [str(folder(recipe, number - 1) / "latest.pth")]
+        before = [str(folder(recipe, number - 1) / "latest.pth")]
+        config["init_param"] = recipe.curriculum[number].get("asr", {}).get("init_param", before)
     folder(recipe, number).mkdir(parents=True, exist_ok=True)
     (folder(recipe, number) / CONFIG).write_text(yaml.safe_dump(config), encoding="utf-8")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from recognizer.decoding.networks import Doubles, Floats, Ids
 from recognizer.decoding.ngram import NGram, NGramArrays, follow, nothing
-from recognizer.decoding.phrases import MOST_WANTED, PhraseGraph, advance, children, value
+from recognizer.decoding.phrases import MOST_WANTED, Flags, PhraseGraph, advance, children, gained, value
 
 NEVER = -1e30  # log of zero; finite, so that sums of it stay comparable
 CANDIDATES = 12  # tokens considered in a frame
@@ -87,6 +87,7 @@ def _prefix_beam(
     log_probs: Floats, beam: int, blank: int, eos: int, ended: bool,
     ngram: NGramArrays, context_start: int, weight: float,
     first: Ids, labels: Ids, targets: Ids, fails: Ids, pending: Doubles, awards: Doubles, start: int, final: int,
+    inside: Flags,
 ) -> tuple[Ids, Ids, Ids, Doubles, Doubles]:  # fmt: skip
     frames = log_probs.shape[0]
     nodes = 1  # prefixes that were once in the beam, a tree; 0 is the empty one
@@ -138,12 +139,13 @@ def _prefix_beam(
                 new_node[count], new_last[count], new_key[count] = node[i], token, own
                 new_blanks[count], new_others[count], grown[count] = NEVER, gain, True
                 reached = advance(state[i], token, first, labels, targets, fails)
-                wish = pending[reached] + awards[reached]
-                new_bonus[count] = bonus[i] + wish - pending[state[i]]
+                new_bonus[count] = bonus[i] + gained(state[i], token, reached, pending, awards, inside)
                 new_state[count] = reached
                 new_told[count] = told[i]
                 if weight:
-                    new_context[count], score = follow(context[i], token, wish > 0, awards[reached] > 0, ngram)
+                    new_context[count], score = follow(
+                        context[i], token, pending[reached] + awards[reached] > 0, awards[reached] > 0, ngram
+                    )
                     new_told[count] += weight * score
                 count += 1
         rank = np.empty(count)

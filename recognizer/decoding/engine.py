@@ -206,8 +206,8 @@ class FastEngine:
         return found
 
     def _phrase_graph(self, phrases: Phrases) -> PhraseGraph:
-        spelled = [(self._texts.tokens(phrase), boost) for phrase, boost in phrases]
-        return build([(tokens, boost) for tokens, boost in spelled if tokens], self._texts.word_end)
+        spelled = [(tokens, boost) for phrase, boost in phrases for tokens in self._texts.spellings(phrase)]
+        return build(spelled, self._texts.word_end, self._texts.inside)
 
 
 def _said(request: Request) -> tuple[Word, ...]:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from recognizer.decoding.networks import Doubles, Ids
 
 ROOT = 0
+Flags = NDArray[np.bool_]
+NOT_TOLD: Flags = np.zeros(0, np.bool_)
 MOST_WANTED = 60  # a state with more children puts none forward: those that the frame makes likely must do
 
 
@@ -31,11 +33,13 @@ class PhraseGraph:
     awards: Doubles  # bonus given for good on entering the state
     start: int  # state before the first token
     final: int  # token that ends a word, heard in thought after the last token; -1 when words have no such token
+    inside: Flags  # tokens that go on with a word, shape (V,): after one the phrase was but the beginning of a word
 
     @property
-    def arrays(self) -> tuple[Ids, Ids, Ids, Ids, Doubles, Doubles, int, int]:
+    def arrays(self) -> tuple[Ids, Ids, Ids, Ids, Doubles, Doubles, int, int, Flags]:
         return (
-            self.first, self.labels, self.targets, self.fails, self.pending, self.awards, self.start, self.final
+            self.first, self.labels, self.targets, self.fails, self.pending, self.awards, self.start, self.final,
+            self.inside,
         )  # fmt: skip
 
     def after(self, state: int, token: int) -> int:
@@ -45,6 +49,8 @@ class PhraseGraph:
     def bonuses(self, state: int, vocabulary: int) -> Doubles:
         """What each token of the vocabulary adds in this state, shape (V,)."""
         found = np.full(vocabulary, -self.pending[state])
+        if self.awards[state]:
+            found[self.inside] -= self.awards[state]
         known = set[int]()
         while True:
             for at in range(self.first[state], self.first[state + 1]):
@@ -61,7 +67,7 @@ class PhraseGraph:
         state, total = self.start, 0.0
         for token in tokens:
             reached = self.after(state, token)
-            total += self.pending[reached] + self.awards[reached] - self.pending[state]
+            total += gained(state, token, reached, self.pending, self.awards, self.inside)
             state = reached
         return total + self.at_end(state)
 
@@ -70,8 +76,13 @@ class PhraseGraph:
         return float(value(state, self.final, *self.arrays[:6]))
 
 
-def build(phrases: Sequence[tuple[tuple[int, ...], float]], word_end: int = -1) -> PhraseGraph:
-    """From token sequences with their boosts. Where words end with a token (a space), whole words are meant."""
+def build(
+    phrases: Sequence[tuple[tuple[int, ...], float]], word_end: int = -1, inside: Flags = NOT_TOLD
+) -> PhraseGraph:
+    """From token sequences with their boosts.
+
+    Whole words are meant where words end with a token (`word_end`, a space) or tokens tell that they go on with a word.
+    """
     children: list[dict[int, int]] = [{}]
     pending, awards = [0.0], [0.0]
     if phrases and word_end >= 0:
@@ -95,7 +106,7 @@ def build(phrases: Sequence[tuple[tuple[int, ...], float]], word_end: int = -1) 
     labels, targets = (np.array([pair[k] for pair in pairs], np.int64) for k in (0, 1))
     start = children[ROOT].get(word_end, ROOT)
     graph = (first, labels, targets, np.array(fails, np.int64), np.array(pending), np.array(awards))
-    return PhraseGraph(*graph, start, word_end)
+    return PhraseGraph(*graph, start, word_end, inside)
 
 
 def _new_state(children: list[dict[int, int]], pending: list[float], awards: list[float]) -> int:
@@ -143,6 +154,13 @@ def advance(state: int, token: int, first: Ids, labels: Ids, targets: Ids, fails
         if state == ROOT:
             return ROOT
         state = fails[state]
+
+
+@numba.njit(cache=True)
+def gained(state: int, token: int, reached: int, pending: Doubles, awards: Doubles, inside: Flags) -> float:
+    """What a token adds on its way from a state to the next."""
+    bonus = pending[reached] + awards[reached] - pending[state]
+    return float(bonus - awards[state] if token < inside.shape[0] and inside[token] else bonus)
 
 
 @numba.njit(cache=True)

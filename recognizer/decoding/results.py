@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -15,13 +16,14 @@ from recognizer.decoding.ctc import align
 from recognizer.decoding.lexicon import PIECE_SPACE
 from recognizer.decoding.networks import Floats
 from recognizer.decoding.package import Vocabulary
+from recognizer.decoding.phrases import Flags
 from recognizer.limits import bounded
 
 OVERLAP = SAMPLE_RATE // 2  # samples; see Texts.continued
 UNKNOWN, SPACE = "<unk>", "<space>"
 MOST_CERTAIN = 1 - 1e-6  # of what is calibrated
 UNSPACED = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"  # kana, Han, full-width forms: no spaces between
-
+WORD_START = re.compile(f"{PIECE_SPACE}$|[{UNSPACED}]")  # in the last character of a piece and the first of the next
 
 Curve = tuple[float, float, float]  # a, b, c of `calibrated`
 
@@ -50,6 +52,13 @@ class Texts:
         known = self.vocabulary.tokens
         return known.index(SPACE) if self.vocabulary.token_type == "char" and SPACE in known else -1
 
+    @cached_property
+    def inside(self) -> Flags:
+        """Which pieces go on with a word, shape (V,); none for a model that writes words without spaces between."""
+        pieces = self.vocabulary.tokens if self.vocabulary.token_type == "bpe" else ()
+        spaced = not any(re.search(f"[{UNSPACED}]", piece) for piece in pieces)
+        return np.array([spaced and piece[:1].isalnum() for piece in pieces], np.bool_)
+
     def text(self, tokens: Sequence[int]) -> str:
         return tidy(self._joined([self.vocabulary.tokens[token] for token in tokens]))
 
@@ -60,6 +69,14 @@ class Texts:
             if pieces and all(piece in self._numbers for piece in pieces):
                 return tuple(self._numbers[piece] for piece in pieces)
         return None
+
+    def spellings(self, phrase: str) -> list[tuple[int, ...]]:
+        """Its tokens where a word begins and, of a script without spaces, where it follows another word."""
+        spelled = [self.tokens(phrase)]
+        if self.vocabulary.token_type == "bpe" and re.match(f"[{UNSPACED}]", phrase):
+            pieces = self._following.encode(phrase, out_type=str)
+            spelled.append(tuple(self._numbers.get(piece, -1) for piece in pieces))
+        return [tokens for tokens in spelled if tokens and -1 not in tokens]
 
     def hypothesis(
         self, tokens: Sequence[int], scores: Floats, log_probs: Floats, samples: int, *, words: bool
@@ -108,6 +125,13 @@ class Texts:
 
         return sentencepiece.SentencePieceProcessor(model_file=self.vocabulary.bpe_model)
 
+    @cached_property
+    def _following(self) -> Any:
+        """For text that goes on without a space."""
+        processor = deepcopy(self._pieces_of)
+        processor.override_normalizer_spec(add_dummy_prefix=False)
+        return processor
+
     def _pieces(self, text: str) -> list[str]:
         match self.vocabulary.token_type:
             case "bpe":
@@ -130,10 +154,11 @@ class Texts:
                 return " ".join(spoken)
 
     def _words(self, tokens: Sequence[int]) -> list[tuple[int, int]]:
-        """First and last + 1 token of each word; of each character where words are not separated."""
+        """First and last + 1 token of each word; of each character or piece where words are not separated."""
         names = [self.vocabulary.tokens[token] for token in tokens]
         if self.vocabulary.token_type == "bpe":
-            begins = [n for n, name in enumerate(names) if n == 0 or name.startswith(PIECE_SPACE)]
+            edges = [before[-1:] + name[:1] for before, name in zip(["", *names], names, strict=False)]
+            begins = [n for n, edge in enumerate(edges) if n == 0 or WORD_START.search(edge)]
         elif self.word_end >= 0:
             begins = [n for n, name in enumerate(names) if n == 0 or names[n - 1] == SPACE]
         else:

@@ -45,7 +45,7 @@ def test_most_rare_words_are_heard_with_their_phrase_and_not_without(engine: Eng
     missed = [word for word, path in RARE.items() if word not in heard(engine, speech_fixtures / path).split()]
     found = [word for word in missed if word in heard(engine, speech_fixtures / RARE[word], (word, BOOST)).split()]
     assert len(missed) >= 3
-    assert len(found) > len(missed) / 2  # "lobster" may end as "lobstern"
+    assert len(found) >= len(missed) - 1
 
 
 def test_speech_without_it_stays_what_it_was(engine: Engine, speech_fixtures: Path) -> None:

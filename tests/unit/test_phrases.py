@@ -1,5 +1,6 @@
 """The automaton of expected phrases against the plain definition of its bonus."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,9 +23,15 @@ def test_one_phrase_is_worth_its_boost_each_time_it_is_complete(
     assert graph.score(said) == pytest.approx(count * (phrases[0][1] if phrases else 0.0), abs=1e-9)
 
 
-@given(st.lists(st.tuples(TOKENS, st.floats(0, 10)), max_size=5), st.lists(st.integers(1, 4), max_size=12))
-def test_nothing_is_ever_taken_away(phrases: list[tuple[tuple[int, ...], float]], said: list[int]) -> None:
-    assert build(phrases).score(said) >= -1e-9
+@given(
+    st.lists(st.tuples(TOKENS, st.floats(0, 10)), max_size=5),
+    st.lists(st.integers(1, 4), max_size=12),
+    st.sets(st.integers(1, 4)),
+)
+def test_nothing_is_ever_taken_away(
+    phrases: list[tuple[tuple[int, ...], float]], said: list[int], inside: set[int]
+) -> None:
+    assert build(phrases, inside=np.isin(np.arange(5), sorted(inside))).score(said) >= -1e-9
 
 
 def test_a_part_of_a_phrase_is_worth_nothing_in_the_end() -> None:
@@ -46,6 +53,26 @@ def test_where_words_are_separated_whole_words_count(said: tuple[int, ...], bonu
     assert build([((1, 2), 5.0)], word_end=SPACE).score(said) == bonus
 
 
+@pytest.mark.parametrize(
+    "said, bonus",
+    [
+        ((1, 2), 5.0),
+        ((3, 1, 2, 3), 5.0),
+        ((1, 2, 4), 0.0),  # another word that begins like it
+        ((1, 2, 4, 1, 2), 5.0),
+        ((1, 2, 1, 2), 10.0),
+    ],
+)
+def test_where_pieces_go_on_with_a_word_whole_words_count(said: tuple[int, ...], bonus: float) -> None:
+    inside = np.isin(np.arange(5), [2, 4])
+    assert build([((1, 2), 5.0)], inside=inside).score(said) == bonus
+
+
+def test_a_longer_word_that_is_a_phrase_too() -> None:
+    graph = build([((1, 2), 5.0), ((1, 2, 4), 3.0)], inside=np.isin(np.arange(5), [2, 4]))
+    assert graph.score((1, 2)) == 5.0 and graph.score((1, 2, 4)) == 3.0 and graph.score((1, 2, 4, 2)) == 0.0
+
+
 def test_without_phrases_nothing_is_known_that_would_widen_a_beam() -> None:
     graph = build([], word_end=SPACE)
     assert not len(graph.labels)
@@ -57,11 +84,15 @@ def test_a_phrase_inside_another() -> None:
     assert graph.score((1, 2)) == 1.0 and graph.score((1, 2, 3)) == 5.0
 
 
-@given(st.lists(st.tuples(TOKENS, st.floats(0, 10)), max_size=5), st.lists(st.integers(1, 4), max_size=8))
+@given(
+    st.lists(st.tuples(TOKENS, st.floats(0, 10)), max_size=5),
+    st.lists(st.integers(1, 4), max_size=8),
+    st.sets(st.integers(1, 4)),
+)
 def test_the_bonuses_of_a_state_are_those_of_each_step(
-    phrases: list[tuple[tuple[int, ...], float]], said: list[int]
+    phrases: list[tuple[tuple[int, ...], float]], said: list[int], inside: set[int]
 ) -> None:
-    graph = build(phrases)
+    graph = build(phrases, inside=np.isin(np.arange(5), sorted(inside)))
     state, total = graph.start, 0.0
     for token in said:
         total += graph.bonuses(state, 5)[token]

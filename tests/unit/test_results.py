@@ -1,7 +1,10 @@
 """Tokens to text, words, times and confidence."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from sentencepiece import SentencePieceTrainer
 
 from recognizer.base import Hypothesis, Word
 from recognizer.decoding.package import Vocabulary
@@ -10,6 +13,7 @@ from recognizer.decoding.results import Calibration, Texts, calibrated, ranked, 
 ENGLISH = Vocabulary(("<blank>", "<unk>", "<space>", *"abcdefgo", "<sos/eos>"), "char", None, 0, 11, 11)
 JAPANESE = Vocabulary(("<blank>", "<unk>", *"今日は晴れ", "<sos/eos>"), "char", None, 0, 7, 7)
 PIECES = Vocabulary(("<blank>", "<unk>", "▁go", "▁b", "ed", "<sos/eos>"), "bpe", None, 0, 5, 5)
+UNSPACED_PIECES = Vocabulary(("<blank>", "<unk>", "▁", "▁今日", "は", "晴れ", "go", "<sos/eos>"), "bpe", None, 0, 7, 7)
 WORDS = Vocabulary(("<blank>", "<unk>", "go", "bed", "<sos/eos>"), "word", None, 0, 4, 4)
 
 
@@ -30,6 +34,7 @@ def spoken(vocabulary: Vocabulary, tokens: list[int], every: int = 2) -> np.ndar
         (ENGLISH, [2, 9, 10, 2, 2, 1, 2], "go", ["go"]),
         (JAPANESE, [2, 3, 4, 1, 5, 6], "今日は晴れ", ["今", "日", "は", "晴", "れ"]),
         (PIECES, [2, 3, 4], "go bed", ["go", "bed"]),
+        (UNSPACED_PIECES, [3, 4, 5, 6, 6, 4, 2, 6], "今日は晴れgogoはgo", ["今日", "は", "晴れ", "gogo", "は", "go"]),
         (WORDS, [2, 1, 3], "go bed", ["go", "bed"]),
     ],
 )
@@ -68,6 +73,33 @@ def test_a_phrase_is_spelled_in_the_tokens_of_the_model(
     vocabulary: Vocabulary, text: str, tokens: tuple[int, ...] | None
 ) -> None:
     assert Texts(vocabulary).tokens(text) == tokens
+
+
+@pytest.fixture(scope="module")
+def japanese_pieces(tmp_path_factory: pytest.TempPathFactory) -> Vocabulary:
+    """As of a model-zoo model of Japanese: each piece knows whether it begins the utterance."""
+    stem = tmp_path_factory.mktemp("pieces") / "bpe"
+    texts = ["東京は晴れ", "明日の東京は雨", "雨の京都", "晴れの東京", "京都は晴れ", "明日は雨"]
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(texts * 20), model_prefix=str(stem), vocab_size=24, hard_vocab_limit=False, minloglevel=2
+    )
+    pieces = [line.split("\t")[0] for line in Path(f"{stem}.vocab").read_text(encoding="utf-8").splitlines()[3:]]
+    tokens = ("<blank>", "<unk>", *pieces, "<sos/eos>")
+    return Vocabulary(tokens, "bpe", f"{stem}.model", 0, len(tokens) - 1, len(tokens) - 1)
+
+
+def test_a_phrase_without_spaces_is_spelled_inside_a_sentence_too(japanese_pieces: Vocabulary) -> None:
+    texts = Texts(japanese_pieces)
+    first, inside = texts.spellings("東京")
+    assert texts.text(first) == texts.text(inside) == "東京" and first != inside
+    assert japanese_pieces.tokens[first[0]].startswith("▁")
+    assert not any("▁" in japanese_pieces.tokens[token] for token in inside)
+    assert texts.spellings("大阪") == []
+
+
+def test_which_pieces_go_on_with_a_word(japanese_pieces: Vocabulary) -> None:
+    assert [PIECES.tokens[token] for token in np.flatnonzero(Texts(PIECES).inside)] == ["ed"]
+    assert not Texts(japanese_pieces).inside.any() and not len(Texts(ENGLISH).inside)
 
 
 def test_calibration() -> None:

@@ -114,9 +114,9 @@ class FastEngine:
         return Transcript((heard,) if heard.text else ())
 
     def _spoken_so_far(self, asked: Asked) -> Sequence[int]:
-        """By CTC: greedy, or a narrow beam where an n-gram model can guide it."""
+        """By CTC: greedy, or a narrow beam where an n-gram model or phrases can guide it."""
         blank, eos = self._vocabulary.blank, self._vocabulary.eos
-        if self._ngram is None:
+        if self._ngram is None and not len(asked.graph.labels):
             return [token for token in greedy(asked.log_probs, blank)[0] if token != eos]
         beam = DRAFT_BEAM * _widening(asked.graph)
         return prefix_beam(asked.log_probs, beam, blank, eos, asked.graph, self._ngram, ended=False)[0].tokens

@@ -1,5 +1,6 @@
 """FastEngine on a package with random weights: every search, every option, every awkward audio."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,14 +59,14 @@ def test_awkward_audio_neither_crashes_nor_hangs(package_folder: Path, kind: str
     assert len(make(package_folder, kind).transcribe(requests)) == 2
 
 
+@pytest.mark.parametrize("final", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_phrase_is_heard_where_something_else_was(package_folder: Path, kind: str) -> None:
+def test_a_phrase_is_heard_where_something_else_was(package_folder: Path, kind: str, final: bool) -> None:
     engine = make(package_folder, kind)
-    request = noise(16_000)
+    request = replace(noise(16_000), final=final)
     plain = engine.transcribe([request])[0].text
     for phrase in ("qz", "jx", "vk"):
-        options = Options(phrases=((phrase, 200.0),))
-        led = engine.transcribe([Request(request.audio, True, options)])[0].text
+        led = engine.transcribe([replace(request, options=Options(phrases=((phrase, 200.0),)))])[0].text
         assert phrase in led.split() and led != plain
     assert engine.transcribe([request])[0].text == plain  # of this session only
 

@@ -12,7 +12,6 @@ import yaml
 from training.data import BPE_MODEL, NGRAM, STATISTICS
 from training.recipe import Recipe
 
-LATEST = "latest.pth"  # in a step's folder
 NAME = "ave.pth"  # in a recipe's folder, where another recipe may begin with it, and in the package
 KEPT_PREFIXES = ("encoder", "decoder", "frontend", "normalize", "ctc_conf", "model", "token_type", "joint_net")
 
@@ -21,11 +20,11 @@ def best_checkpoints(recipe: Recipe) -> list[Path]:
     """The last weights of the steps that the recipe names, or the kept checkpoints of its last step, best first by its
     criterion, also while training still runs."""
     if steps := recipe.pack.get("mean_of"):
-        return [recipe.work / f"exp-{step}" / LATEST for step in steps]
+        return [recipe.work / f"exp-{step}" / "latest.pth" for step in steps]
     phase, measure, mode = recipe.asr["best_model_criterion"][0]
     folder = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
     resident = "minutes" in recipe.curriculum[-1]  # keeps nothing but its last weights
-    state = folder / (LATEST if resident else "checkpoint.pth")
+    state = folder / ("latest.pth" if resident else "checkpoint.pth")
     if not state.exists():
         raise SystemExit(f"no checkpoint in {folder}; run `python -m training train {recipe.name}` first")
     if resident:

@@ -19,7 +19,6 @@ from training.cuts import CutOff, cut_off
 from training.data import BPE_MODEL, STATISTICS, TOKENS, manifest, read_audio
 from training.kernels import environment, on_grid, quicken
 from training.onset import BlankBeforeSpeech
-from training.pack import LATEST, mean_of
 from training.recipe import Recipe, load_recipe
 
 CONFIG = "recipe.yaml"
@@ -58,19 +57,9 @@ def write_config(recipe: Recipe, number: int) -> None:
     if config["normalize"] == "global_mvn":
         config["normalize_conf"] = {"stats_file": str(work / STATISTICS)}
     if number:
-        config["init_param"] = [str(first_weights(recipe, number))]
+        config["init_param"] = [str(folder(recipe, number - 1) / "latest.pth")]
     folder(recipe, number).mkdir(parents=True, exist_ok=True)
     (folder(recipe, number) / CONFIG).write_text(yaml.safe_dump(config), encoding="utf-8")
-
-
-def first_weights(recipe: Recipe, number: int) -> Path:
-    """The last of the step before, or the mean of the last of those steps with which this one begins."""
-    if not (steps := recipe.curriculum[number].get("begins_with")):
-        return folder(recipe, number - 1) / LATEST
-    first = folder(recipe, number) / "first.pth"
-    first.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(mean_of([folder(recipe, step) / LATEST for step in steps]), first)
-    return first
 
 
 def _inputs(folder: Path) -> list[tuple[str, str, str]]:
@@ -149,7 +138,7 @@ def train(recipe: Recipe) -> None:
     for number, step in enumerate(recipe.curriculum):
         write_config(recipe, number)
         if "minutes" in step:
-            if not (folder(recipe, number) / LATEST).exists():
+            if not (folder(recipe, number) / "latest.pth").exists():
                 train_resident(recipe, number)
             continue
         launch = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]

@@ -167,23 +167,6 @@ def test_a_draft_is_compared_with_what_has_been_said_so_far(heard: str, counts: 
 
 
 @pytest.mark.filterwarnings("default")  # torch's own
-def test_a_step_begins_where_the_one_before_ended_or_with_a_mean(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import torch
-
-    from training.train import first_weights
-
-    monkeypatch.setattr(Recipe, "work", property(lambda self: tmp_path))
-    recipe = Recipe("x", {}, [{}, {}, {"begins_with": [0, 1, 1]}], {}, {})
-    for step, value in enumerate((0.0, 3.0)):
-        (tmp_path / f"exp-{step}").mkdir()
-        torch.save({"w": torch.tensor([value])}, tmp_path / f"exp-{step}" / "latest.pth")
-    assert first_weights(recipe, 1) == tmp_path / "exp-0" / "latest.pth"
-    assert torch.load(first_weights(recipe, 2), weights_only=True)["w"].item() == 2.0
-
-
-@pytest.mark.filterwarnings("default")  # torch's own
 def test_english_begins_with_what_japanese_leaves() -> None:
     from training.pack import NAME
 

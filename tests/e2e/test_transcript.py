@@ -121,8 +121,8 @@ def test_expected_words_and_sound_processing(browse: Browse) -> None:
         press(page, "Stop")
         see_status(page, "Ready")
         heard = server.conversations[0]
-        sakura = {"phrase": "Sakura", "boost": 1}
-        assert heard.start["phrases"] == [sakura, {"phrase": "wakin", "boost": 1}]
+        sakura = {"phrase": "Sakura", "boost": 3}
+        assert heard.start["phrases"] == [sakura, {"phrase": "wakin", "boost": 3}]
         assert {"type": "configure", "phrases": [sakura]} in heard.sent
 
 

@@ -50,7 +50,7 @@ class PhraseGraph:
         """What each token of the vocabulary adds in this state, shape (V,)."""
         found = np.full(vocabulary, -self.pending[state])
         if self.awards[state]:
-            found[self.inside] -= self.awards[state]
+            found[: len(self.inside)][self.inside] -= self.awards[state]
         known = set[int]()
         while True:
             for at in range(self.first[state], self.first[state + 1]):

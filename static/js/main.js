@@ -23,7 +23,7 @@ const history = new History(() => localStorage);
 const BEHIND_MS = 2_000;
 const ANSWER_TIMEOUT_MS = 3_000;
 const ALTERNATIVES = 5;
-const BOOST = 3; // of expected words: twenty times likelier; from 4 on the bundled models put them where they were not said
+const BOOST = 3; // of expected words: twenty times likelier; with more the bundled models put them where nobody said them
 
 /** What is told of an error of the standard. @type {Record<string, string>} */
 const PROBLEMS = {

@@ -73,6 +73,11 @@ def test_a_longer_word_that_is_a_phrase_too() -> None:
     assert graph.score((1, 2)) == 5.0 and graph.score((1, 2, 4)) == 3.0 and graph.score((1, 2, 4, 2)) == 0.0
 
 
+def test_after_a_phrase_nothing_is_taken_back_where_no_token_tells() -> None:
+    graph = build([((1, 2), 5.0)])
+    assert graph.bonuses(graph.after(graph.after(graph.start, 1), 2), 4).tolist() == [0.0, 2.5, 0.0, 0.0]
+
+
 def test_without_phrases_nothing_is_known_that_would_widen_a_beam() -> None:
     graph = build([], word_end=SPACE)
     assert not len(graph.labels)

@@ -10,6 +10,7 @@ STAGES = {  # in this order; each is a function of the module named
     "data": "training.data",
     "cuts": "training.cuts",
     "statistics": "training.statistics",
+    "begin": "training.distil",
     "train": "training.train",
     "ngram": "training.ngram",
     "average": "training.pack",

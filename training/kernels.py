@@ -35,12 +35,15 @@ def on_grid(collated: tuple[list[str], dict[str, torch.Tensor]]) -> tuple[list[s
 def quicken(model: torch.nn.Module) -> None:
     """Lays out the convolutions of an ESPnet2 model with the channels innermost. It computes what it did."""
     from espnet.nets.pytorch_backend.conformer.convolution import ConvolutionModule
+    from espnet.nets.pytorch_backend.transformer.attention import MultiHeadedAttention
 
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d):
             channels_last(module)
         elif isinstance(module, ConvolutionModule):
             module.forward = partial(convolved, module)
+        elif type(module) is MultiHeadedAttention:
+            vars(module)["use_sdpa"] = True  # in one kernel, which keeps no table of all pairs of frames
 
 
 def channels_last(convolution: torch.nn.Module) -> None:

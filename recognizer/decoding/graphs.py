@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from recognizer.decoding.package import UnsupportedError
 
-RELATIVE = ("RelPositionMultiHeadedAttention", "LegacyRelPositionMultiHeadedAttention")
+PLAIN, RELATIVE = "MultiHeadedAttention", ("RelPositionMultiHeadedAttention", "LegacyRelPositionMultiHeadedAttention")
 MAX_POSITIONS = 2_000  # tokens of one hypothesis; the longest utterance has fewer
 
 
@@ -30,7 +30,7 @@ class EncoderGraph(nn.Module):
             raise UnsupportedError("an encoder that is conditioned on its CTC")
         if model.preencoder is not None or model.postencoder is not None:
             raise UnsupportedError("a pre- or post-encoder")
-        self.encoder, self.ctc = _with_relative_attention(encoder), model.ctc.ctc_lo
+        self.encoder, self.ctc = _with_our_attention(encoder), model.ctc.ctc_lo
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         embedded, _ = self.encoder.embed(features, None)
@@ -48,11 +48,33 @@ class EncoderGraph(nn.Module):
         return torch.log_softmax(self.ctc(hidden), dim=-1)
 
 
-class RelativeAttention(nn.Module):
-    """ESPnet's attention with relative positions, old or new: for one utterance in fewer operations, the same numbers.
+class PlainAttention(nn.Module):
+    """ESPnet's attention of an encoder with itself: for one utterance in fewer operations, the same numbers.
 
     Short utterances take less time to compute than threads to wait for each other.
     """
+
+    def __init__(self, attention: Any) -> None:
+        super().__init__()
+        self.attention = attention
+        self.joined = _joined(attention.linear_q, attention.linear_k, attention.linear_v)
+
+    def forward(self, x: Tensor, _: Tensor, __: Tensor, mask: Tensor | None) -> Tensor:
+        """x (B, T, D), thrice as ESPnet calls it; mask (B, 1, T) -> (B, T, D)"""
+        theirs = self.attention
+        if mask is not None:  # several utterances
+            several: Tensor = theirs(x, x, x, mask)
+            return several
+        heads, width = theirs.h, theirs.d_k
+        parts = self.joined(x.reshape(-1, heads * width)).split(heads * width, -1)
+        query, key, value = (_heads(part, heads, width) for part in parts)
+        heard = torch.softmax(query @ key.transpose(1, 2) * (1.0 / math.sqrt(width)), dim=-1) @ value
+        out: Tensor = theirs.linear_out(heard.transpose(0, 1).reshape(-1, heads * width))
+        return out[None]
+
+
+class RelativeAttention(nn.Module):
+    """As PlainAttention, with relative positions, old or new."""
 
     def __init__(self, attention: Any) -> None:
         super().__init__()
@@ -82,7 +104,7 @@ class RelativeAttention(nn.Module):
         return out[None]
 
 
-def _with_relative_attention(encoder: Any) -> Any:
+def _with_our_attention(encoder: Any) -> Any:
     """A copy of an encoder, of the same weights: the model stays what it was, to be compared with."""
     shared: dict[int, Any] = {id(tensor): tensor for tensor in (*encoder.parameters(), *encoder.buffers())}
     ours = copy.deepcopy(encoder, shared)
@@ -90,6 +112,8 @@ def _with_relative_attention(encoder: Any) -> Any:
         for name, part in layer.named_children():
             if type(part).__name__ in RELATIVE and not part.zero_triu:
                 setattr(layer, name, RelativeAttention(part))
+            elif type(part).__name__ == PLAIN and isinstance(part.q_norm, nn.Identity):
+                setattr(layer, name, PlainAttention(part))
     return ours
 
 

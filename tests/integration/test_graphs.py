@@ -1,5 +1,7 @@
 """The decoder one token at a time, with its cache, against the decoder on whole prefixes."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -63,13 +65,21 @@ def test_a_decoder_built_otherwise_is_refused(change: dict[str, bool]) -> None:
         StepGraph(model.decoder)
 
 
-@pytest.mark.parametrize("kind", ["legacy", "latest"])
+OWN: dict[str, dict[str, Any]] = {
+    "PlainAttention": {"encoder": "transformer", "encoder_conf": {**LAYER, "output_size": 16}},
+    "RelativeAttention": {"encoder_conf": {**LAYER, "output_size": 16, "rel_pos_type": "latest"}},
+    "legacy RelativeAttention": {"encoder_conf": {**LAYER, "output_size": 16, "rel_pos_type": "legacy"}},
+}
+
+
+@pytest.mark.parametrize("kind", OWN)
 def test_the_model_keeps_its_own_attention(kind: str) -> None:
     """It is what the graphs are compared with."""
-    from recognizer.decoding.graphs import EncoderGraph, RelativeAttention
+    from recognizer.decoding import graphs
 
-    model, _ = build_tiny_model(encoder_conf={**LAYER, "output_size": 16, "rel_pos_type": kind})
-    graph = EncoderGraph(model)
-    assert any(isinstance(part, RelativeAttention) for part in graph.modules())
-    assert not any(isinstance(part, RelativeAttention) for part in model.modules())
+    ours = getattr(graphs, kind.split()[-1])
+    model, _ = build_tiny_model(**OWN[kind])
+    graph = graphs.EncoderGraph(model)
+    assert any(isinstance(part, ours) for part in graph.modules())
+    assert not any(isinstance(part, ours) for part in model.modules())
     assert {id(weight) for weight in model.encoder.parameters()} <= {id(weight) for weight in graph.parameters()}

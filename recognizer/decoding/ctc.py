@@ -13,7 +13,7 @@ from recognizer.decoding.phrases import MOST_WANTED, Flags, PhraseGraph, advance
 
 NEVER = -1e30  # log of zero; finite, so that sums of it stay comparable
 CANDIDATES = 12  # tokens considered in a frame
-LEAST = -10.0  # log probability below which a token is not considered, unless a phrase wants it
+LEAST = -13.0  # log probability below which a token is not considered, unless a phrase wants it
 MULTIPLIER = 6_364_136_223_846_793_005  # of a linear congruential generator: mixes the hash of a prefix
 
 

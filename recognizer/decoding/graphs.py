@@ -48,7 +48,7 @@ class EncoderGraph(nn.Module):
         return torch.log_softmax(self.ctc(hidden), dim=-1)
 
 
-class PlainAttention(nn.Module):
+class OwnAttention(nn.Module):
     """ESPnet's attention of an encoder with itself: for one utterance in fewer operations, the same numbers.
 
     Short utterances take less time to compute than threads to wait for each other.
@@ -59,6 +59,16 @@ class PlainAttention(nn.Module):
         self.attention = attention
         self.joined = _joined(attention.linear_q, attention.linear_k, attention.linear_v)
 
+    def out(self, heard: Tensor) -> Tensor:
+        """heard (heads, T, width) -> (1, T, D)"""
+        theirs = self.attention
+        out: Tensor = theirs.linear_out(heard.transpose(0, 1).reshape(-1, theirs.h * theirs.d_k))
+        return out[None]
+
+
+class PlainAttention(OwnAttention):
+    """Without relative positions."""
+
     def forward(self, x: Tensor, _: Tensor, __: Tensor, mask: Tensor | None) -> Tensor:
         """x (B, T, D), thrice as ESPnet calls it; mask (B, 1, T) -> (B, T, D)"""
         theirs = self.attention
@@ -68,19 +78,15 @@ class PlainAttention(nn.Module):
         heads, width = theirs.h, theirs.d_k
         parts = self.joined(x.reshape(-1, heads * width)).split(heads * width, -1)
         query, key, value = (_heads(part, heads, width) for part in parts)
-        heard = torch.softmax(query @ key.transpose(1, 2) * (1.0 / math.sqrt(width)), dim=-1) @ value
-        out: Tensor = theirs.linear_out(heard.transpose(0, 1).reshape(-1, heads * width))
-        return out[None]
+        return self.out(torch.softmax(query @ key.transpose(1, 2) * (1.0 / math.sqrt(width)), dim=-1) @ value)
 
 
-class RelativeAttention(nn.Module):
-    """As PlainAttention, with relative positions, old or new."""
+class RelativeAttention(OwnAttention):
+    """With relative positions, old or new."""
 
     def __init__(self, attention: Any) -> None:
-        super().__init__()
-        self.attention = attention
+        super().__init__(attention)
         self.ahead = not type(attention).__name__.startswith("Legacy")  # whether positions after a frame have their own
-        self.joined = _joined(attention.linear_q, attention.linear_k, attention.linear_v)
 
     def forward(self, x: Tensor, _: Tensor, __: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
         """x (B, T, D), thrice as ESPnet calls it; positions (1, T or 2T - 1, D); mask (B, 1, T) -> (B, T, D)"""
@@ -99,9 +105,7 @@ class RelativeAttention(nn.Module):
         shifted = nn.functional.pad(distance, (1, 0)).view(heads, -1, frames)[:, 1:]  # Dai et al. 2019, appendix B
         if self.ahead:
             shifted = shifted.view_as(distance)[..., :frames]
-        heard = torch.softmax(content + shifted, dim=-1) @ value.transpose(0, 1)
-        out: Tensor = theirs.linear_out(heard.transpose(0, 1).reshape(-1, heads * width))
-        return out[None]
+        return self.out(torch.softmax(content + shifted, dim=-1) @ value.transpose(0, 1))
 
 
 def _with_our_attention(encoder: Any) -> Any:

@@ -82,7 +82,7 @@ def encoder(weights: whisper.Weights) -> TransformerEncoder:
     made = TransformerEncoder(
         BINS, output_size=WIDTH, attention_heads=2, linear_units=FORWARD, num_blocks=BLOCKS, input_layer="conv1d2"
     )
-    made.load_state_dict(whisper.state(weights, BLOCKS))
+    made.load_state_dict(whisper.state(weights))
     made.embed.conv[1] = made.embed.conv[3] = torch.nn.GELU()
     for layer in made.encoders:
         layer.feed_forward.activation = torch.nn.GELU()
@@ -140,8 +140,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     soundfile.write(tmp_path / "chirp.wav", chirp, SAMPLE_RATE)
     (tmp_path / "train-0").mkdir()
     (tmp_path / "train-0" / "wav.scp").write_text(f"chirp {tmp_path / 'chirp.wav'}\n")
-    (tmp_path / "whisper.bin").write_bytes(packed(constants()))
-    monkeypatch.setattr(whisper, "fetched", lambda: tmp_path / "whisper.bin")
+    monkeypatch.setattr(whisper, "fetched", lambda: packed(constants()))
     monkeypatch.setattr(distil, "surroundings", lambda: Surroundings([noise[:800]], [noise], [chirp]))
     monkeypatch.setattr(Recipe, "work", property(lambda self: tmp_path))
     wanted = {"steps": 60, "max_lr": 0.003, "batch_s": 2, "piece_s": 1}
@@ -160,7 +159,7 @@ def test_the_first_encoder_has_come_nearer_to_whisper(
     distil.begin(recipe)
     began = torch.load(recipe.work / distil.NAME, weights_only=True)
     apart = []
-    for state in (whisper.state(weights, BLOCKS), {key.removeprefix("encoder."): began[key] for key in began}):
+    for state in (whisper.state(weights), {key.removeprefix("encoder."): began[key] for key in began}):
         encoder = TransformerEncoder(BINS, **recipe.asr["encoder_conf"])
         encoder.load_state_dict(state)
         with torch.inference_mode():

@@ -12,7 +12,7 @@ from sentencepiece import SentencePieceProcessor
 
 from audio import Samples
 from training.augment import from_onset
-from training.data import BPE_MODEL, TOKENS, read_audio
+from training.data import BPE_MODEL, TOKENS, column, read_audio
 from training.recipe import Recipe
 
 Int16 = NDArray[np.int16]
@@ -79,11 +79,6 @@ class Tokenizer:
 def of_lists(recipe: Recipe, folder: Path, device: str) -> Corpus:
     """What stage `data` has listed for a step: a clip that is listed several times is read once."""
     tokenizer = Tokenizer(recipe)
-    counted = Counter(zip(_column(folder / "wav.scp"), _column(folder / "text"), strict=True))
+    counted = Counter(zip(column(folder / "wav.scp"), column(folder / "text"), strict=True))
     clips = [clip(read_audio(path)) for path, _ in counted]
     return Corpus.of(clips, [tokenizer(text) for _, text in counted], list(counted.values()), device)
-
-
-def _column(path: Path) -> list[str]:
-    """What stands behind the names."""
-    return [line.partition(" ")[2] for line in path.read_text(encoding="utf-8").splitlines()]

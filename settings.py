@@ -113,7 +113,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
     "sample_bits": (16, 32),
     "device": ("auto", "cpu", "cuda"),
-    "decoding": ("two_pass", "exact", "ctc", "stock"),
+    "decoding": ("auto", "two_pass", "exact", "ctc", "stock"),
 }
 
 

@@ -3,7 +3,7 @@
 import ctypes
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,15 @@ from recognizer.espnet import DEFAULT_CTC_WEIGHT, build_model, load_stock_engine
 from recognizer.kana import KanaEngine, WritingScores
 from recognizer.models import ModelFiles
 
+SEARCHES = ("two_pass", "exact", "ctc", "stock")
+
 
 @dataclass(frozen=True)
 class EngineOptions:
     """How a model is decoded; conf_sample.py explains each."""
 
     device: str  # auto | cpu | cuda
-    decoding: str  # exact | two_pass | ctc | stock
+    decoding: str  # one of SEARCHES; auto: what the package names, or two_pass
     beam_size: int
     decoder_int8: bool
     lm_weight: float
@@ -28,8 +30,15 @@ class EngineOptions:
 
 def load_engine(files: ModelFiles, options: EngineOptions) -> Engine:
     """An engine that writes as people of its language do. Raises ModelError."""
-    engine = _load_engine(files, options)
+    engine = _load_engine(files, replace(options, decoding=_search(files, options.decoding)))
     return KanaEngine(engine) if files.decoding.get("writes") == "kana" else engine
+
+
+def _search(files: ModelFiles, wanted: str) -> str:
+    search = files.decoding.get("search", SEARCHES[0]) if wanted == "auto" else wanted
+    if search not in SEARCHES:
+        raise ModelError(f"meta.yaml of the model {files.name}: search must be one of {', '.join(SEARCHES)}")
+    return str(search)
 
 
 def _load_engine(files: ModelFiles, options: EngineOptions) -> Engine:
@@ -89,7 +98,8 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     from recognizer.decoding.language_model import LanguageModel
 
     weight, penalty = (float(files.decoding.get(k, v)) for k, v in (("ctc_weight", DEFAULT_CTC_WEIGHT), ("penalty", 0)))
-    search = Search(options.decoding, options.beam_size, weight, penalty)
+    draft_beam = int(files.decoding.get("draft_beam", 0)) if options.decoding == "exact" else 0
+    search = Search(options.decoding, options.beam_size, weight, penalty, draft_beam)
     language_model = None
     if options.lm_weight and files.lm_file is not None:
         language_model = LanguageModel(files, device, options.lm_weight)

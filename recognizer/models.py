@@ -5,6 +5,7 @@ A zip is unpacked once into the cache; what is cached loads without any network.
 """
 
 import hashlib
+import lzma
 import os
 import shutil
 import tempfile
@@ -32,7 +33,7 @@ class ModelFiles:
     name: str
     asr_train_config: Path
     asr_model_file: Path
-    decoding: dict[str, Any] = field(default_factory=dict)  # ctc_weight, penalty, ngram_weight, word_reward, confidence
+    decoding: dict[str, Any] = field(default_factory=dict)  # search, ctc_weight, penalty, ngram_weight, ...
     lm_train_config: Path | None = None
     lm_file: Path | None = None
     ngram_file: Path | None = None  # of recognizer.decoding.ngram
@@ -87,12 +88,10 @@ def _unpack(path: Path, folder: Path) -> None:
         raise ModelError(f"the folder {folder.parent} for unpacked models cannot be written: {error}") from error
     try:
         with zipfile.ZipFile(path) as archive:
-            if bad := archive.testzip():
-                raise _DamagedError(f"the model {path.name} is damaged: the checksum of {bad} is wrong")
-            archive.extractall(draft)  # zipfile keeps every member inside the folder
+            archive.extractall(draft)  # zipfile keeps every member inside the folder, and checks what it writes
         draft.chmod(0o755)  # mkdtemp's own mode locks out the user the service runs as
         _take_place(draft, folder)
-    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError) as error:
         raise _DamagedError(f"the model {path.name} cannot be unpacked: {error}") from error
     except (OSError, NotImplementedError, RuntimeError) as error:  # disk full, unknown compression, encrypted
         raise ModelError(f"the model {path.name} cannot be unpacked: {error}") from error

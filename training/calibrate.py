@@ -19,6 +19,7 @@ from recognizer.decoding.results import MOST_CERTAIN, Curve, calibrated
 from recognizer.limits import MIN_CONFIDENCE
 from training.data import read_audio
 from training.evaluate import bundled, evaluation_sets
+from training.pack import write_package
 from training.recipe import Recipe
 
 BINS = 10
@@ -100,6 +101,4 @@ def write_curves(path: Path, curves: dict[str, list[float]]) -> None:
     meta = yaml.safe_load(members["meta.yaml"])
     meta["decoding"]["confidence"] = curves
     members["meta.yaml"] = yaml.safe_dump(meta).encode()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
+    write_package(path, members)

@@ -21,6 +21,7 @@ from recognizer.kana import hiragana, reading
 from training import asterisk
 from training.augment import hiss
 from training.recipe import Recipe
+from training.whisper_text import write_pieces
 
 FIXTURES = Path(os.environ.get("SPEECH_FIXTURES", "../shared/speech"))
 # files of a recipe's folder
@@ -190,13 +191,16 @@ def column(path: Path) -> list[str]:
 
 
 def units(texts: list[str], recipe: Recipe) -> list[str]:
-    """What the model writes with: characters, or the pieces of a SentencePiece model that is trained here."""
+    """What the model writes with: characters, or the pieces of a SentencePiece model: Whisper's, or trained here."""
     if recipe.asr["token_type"] == "char":
         return ["<space>" if each == " " else each for each in sorted(set("".join(texts)))]
     model = recipe.work / BPE_MODEL
-    settings = {"vocab_size": recipe.data["pieces"], "character_coverage": 1.0, "hard_vocab_limit": False}
-    with model.open("wb") as file:
-        SentencePieceTrainer.train(sentence_iterator=iter(texts), model_writer=file, minloglevel=2, **settings)
+    if "merges" in recipe.data:
+        write_pieces(model, recipe.data["merges"])
+    else:
+        settings = {"vocab_size": recipe.data["pieces"], "character_coverage": 1.0, "hard_vocab_limit": False}
+        with model.open("wb") as file:
+            SentencePieceTrainer.train(sentence_iterator=iter(texts), model_writer=file, minloglevel=2, **settings)
     pieces = SentencePieceProcessor(model_file=str(model))
     return [pieces.id_to_piece(number) for number in range(3, len(pieces))]  # its own first three: <unk>, <s>, </s>
 

@@ -25,6 +25,12 @@ def environment() -> dict[str, str]:
     return common | (JEMALLOC | {"LD_PRELOAD": library} if library else GLIBC)
 
 
+def autocast() -> torch.autocast:
+    """Of a forward pass on a CPU: in bfloat16 where it has units for that; without them that is ten times slower."""
+    fast = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return torch.autocast("cpu", torch.bfloat16, enabled=fast)
+
+
 def on_grid(collated: tuple[list[str], dict[str, torch.Tensor]]) -> tuple[list[str], dict[str, torch.Tensor]]:
     """A batch with its audio padded to the grid; lengths stay."""
     ids, batch = collated

@@ -17,7 +17,7 @@ import yaml
 from training.augment import Surroundings, augmenter
 from training.cuts import CutOff, cut_off
 from training.data import BPE_MODEL, STATISTICS, TOKENS, manifest, read_audio
-from training.kernels import environment, on_grid, quicken
+from training.kernels import autocast, environment, on_grid, quicken
 from training.onset import BlankBeforeSpeech
 from training.recipe import Recipe, load_recipe
 
@@ -126,7 +126,7 @@ def train_step(recipe: Recipe, number: int) -> None:
     if not torch.cuda.is_available():
         # ESPnet2's own mixed precision is for CUDA; this gives the forward pass the bfloat16 units of a CPU.
         # A context around the whole training would not do: weights cast once stay cached until it is left.
-        trainer.autocast = lambda *_, **__: torch.autocast("cpu", dtype=torch.bfloat16)
+        trainer.autocast = lambda *_, **__: autocast()
     task: Any = augmented_task(float(recipe.curriculum[number]["augment"]), cut_off(recipe, number))
     task.main(cmd=["--config", str(folder(recipe, number) / CONFIG)])
 

@@ -74,8 +74,13 @@ def order(width: int) -> Tensor:
     return torch.arange(width).view(2, width // 2).T.reshape(-1)
 
 
-def blocks(weights: Weights) -> int:
-    return sum(name.startswith("encoder/") and name.endswith("/ffn/linear_0/weight") for name in weights)
+def blocks(weights: Weights, part: str = "encoder") -> int:
+    return sum(name.startswith(f"{part}/") and name.endswith("/ffn/linear_0/weight") for name in weights)
+
+
+def parts(weights: Weights, name: str, count: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Weights and biases of the layers that stand in one."""
+    return weights[f"{name}/weight"].chunk(count), weights[f"{name}/bias"].chunk(count)
 
 
 def state(weights: Weights) -> Weights:
@@ -104,9 +109,8 @@ def _block(weights: Weights, number: int, places: Tensor) -> Weights:
     attention, forward = (f"encoder/layer_{number}/{part}" for part in ("self_attention", "ffn"))
     found = _norm(weights, f"{attention}/layer_norm", "norm1", places)
     found |= _norm(weights, f"{forward}/layer_norm", "norm2", places)
-    together = weights[f"{attention}/linear_0/weight"][:, places], weights[f"{attention}/linear_0/bias"]
-    for name, weight, bias in zip("qkv", *(part.chunk(3) for part in together), strict=True):
-        found |= {f"self_attn.linear_{name}.weight": weight, f"self_attn.linear_{name}.bias": bias}
+    for name, weight, bias in zip("qkv", *parts(weights, f"{attention}/linear_0", 3), strict=True):
+        found |= {f"self_attn.linear_{name}.weight": weight[:, places], f"self_attn.linear_{name}.bias": bias}
     inwards = {"feed_forward.w_1": f"{forward}/linear_0"}
     outwards = {"feed_forward.w_2": f"{forward}/linear_1", "self_attn.linear_out": f"{attention}/linear_1"}
     for ours, theirs in inwards.items():
@@ -125,12 +129,13 @@ def encode(weights: Weights, features: Tensor) -> list[Tensor]:
     x = embedded(weights, features)
     outputs: list[Tensor] = []
     for number in range(blocks(weights)):
-        block = f"encoder/layer_{number}"
-        x = x + _attended(weights, f"{block}/self_attention", _normalised(weights, f"{block}/self_attention", x))
-        inner = functional.gelu(_linear(weights, f"{block}/ffn/linear_0", _normalised(weights, f"{block}/ffn", x)))
-        x = x + _linear(weights, f"{block}/ffn/linear_1", inner)
+        own, forward = (f"encoder/layer_{number}/{part}" for part in ("self_attention", "ffn"))
+        query, key, value = linear(weights, f"{own}/linear_0", normalised(weights, own, x)).chunk(3, -1)
+        x = x + linear(weights, f"{own}/linear_1", attended(weights, query, key, value))
+        inner = functional.gelu(linear(weights, f"{forward}/linear_0", normalised(weights, forward, x)))
+        x = x + linear(weights, f"{forward}/linear_1", inner)
         outputs.append(x)
-    return [output[..., order(x.shape[-1])] for output in (*outputs, _normalised(weights, "encoder", x))]
+    return [output[..., order(x.shape[-1])] for output in (*outputs, normalised(weights, "encoder", x))]
 
 
 def embedded(weights: Weights, features: Tensor) -> Tensor:
@@ -143,18 +148,18 @@ def embedded(weights: Weights, features: Tensor) -> Tensor:
     return x.transpose(1, 2) + weights["encoder/position_encodings/encodings"][: x.shape[2]]
 
 
-def _linear(weights: Weights, name: str, x: Tensor) -> Tensor:
+def linear(weights: Weights, name: str, x: Tensor) -> Tensor:
     return functional.linear(x, weights[f"{name}/weight"], weights[f"{name}/bias"])
 
 
-def _normalised(weights: Weights, name: str, x: Tensor) -> Tensor:
+def normalised(weights: Weights, name: str, x: Tensor) -> Tensor:
     gamma, beta = (weights[f"{name}/layer_norm/{part}"] for part in ("gamma", "beta"))
     return functional.layer_norm(x, x.shape[-1:], gamma, beta)
 
 
-def _attended(weights: Weights, name: str, x: Tensor) -> Tensor:
+def attended(weights: Weights, query: Tensor, key: Tensor, value: Tensor, *, is_causal: bool = False) -> Tensor:
+    """Of all heads, each (B, L, D)."""
     heads = int(weights["encoder/num_heads"])
-    parts = _linear(weights, f"{name}/linear_0", x).chunk(3, -1)
-    query, key, value = (part.view(*part.shape[:2], heads, -1).transpose(1, 2) for part in parts)
-    heard = functional.scaled_dot_product_attention(query, key, value)
-    return _linear(weights, f"{name}/linear_1", heard.transpose(1, 2).flatten(2))
+    query, key, value = (each.view(*each.shape[:2], heads, -1).transpose(1, 2) for each in (query, key, value))
+    found = functional.scaled_dot_product_attention(query, key, value, is_causal=is_causal)
+    return found.transpose(1, 2).flatten(2)

@@ -47,6 +47,18 @@ def test_the_fast_search(files: ModelFiles, cache: Path, decoding: str) -> None:
     assert engine.search == f"{decoding} search, ONNX Runtime" and len(engine.transcribe([NOISE])) == 1
 
 
+@pytest.mark.parametrize(("named", "found"), [({"search": "exact"}, "exact"), ({}, "two_pass")])
+def test_a_package_may_name_its_search(files: ModelFiles, cache: Path, named: dict[str, str], found: str) -> None:
+    files = replace(files, decoding=named)
+    assert load_engine(files, options(cache, "auto")).search == f"{found} search, ONNX Runtime"
+    assert load_engine(files, options(cache, "ctc")).search == "ctc search, ONNX Runtime"
+
+
+def test_a_search_that_nobody_knows_is_refused(files: ModelFiles, cache: Path) -> None:
+    with pytest.raises(ModelError, match="search must be one of two_pass, exact"):
+        load_engine(replace(files, decoding={"search": "magic"}), options(cache, "auto"))
+
+
 def test_a_decoder_of_8_bits(files: ModelFiles, cache: Path) -> None:
     plain, small = (load_engine(files, options(cache, "exact", int8=int8)) for int8 in (False, True))
     for engine in (plain, small):

@@ -1,6 +1,5 @@
 """Whisper's weights in ESPnet2's encoder: the same numbers, but for what distillation has to make good."""
 
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,57 +9,17 @@ import soundfile
 import torch
 from espnet2.asr.encoder.transformer_encoder import TransformerEncoder
 from espnet2.layers.global_mvn import GlobalMVN
+from sentencepiece import SentencePieceProcessor
 
 from audio import SAMPLE_RATE
-from training import distil, whisper
+from tests.small_whisper import BINS, BLOCKS, FORWARD, MERGES, WIDTH, constants, packed
+from training import distil, whisper, whisper_text
 from training.augment import Surroundings, float32
-from training.data import STATISTICS
+from training.data import BPE_MODEL, STATISTICS, TOKENS
 from training.distil import SHIFT
 from training.recipe import Recipe
 
-WIDTH, BINS, BLOCKS, FORWARD, FRAMES = 16, 8, 2, 32, 40
-
-
-def constants() -> dict[str, Any]:
-    """Of a small Whisper, whose positions have ESPnet2's wavelengths."""
-    rng = np.random.default_rng(0)
-
-    def drawn(*shape: int) -> Any:
-        return rng.normal(0, 0.3, shape).astype(np.float32)
-
-    made: dict[str, Any] = {
-        "encoder/conv1/weight": drawn(WIDTH, BINS, 3), "encoder/conv1/bias": drawn(WIDTH),
-        "encoder/conv2/weight": drawn(WIDTH, WIDTH, 3), "encoder/conv2/bias": drawn(WIDTH),
-        "encoder/layer_norm/gamma": drawn(WIDTH), "encoder/layer_norm/beta": drawn(WIDTH),
-        "encoder/num_heads": np.array(2, np.int16),
-    }  # fmt: skip
-    phases = np.arange(100)[:, None] * 10_000.0 ** (-np.arange(WIDTH // 2) / (WIDTH // 2))
-    made["encoder/position_encodings/encodings"] = np.hstack([np.sin(phases), np.cos(phases)]).astype(np.float32)
-    for number in range(BLOCKS):
-        block = f"encoder/layer_{number}"
-        for part in ("self_attention", "ffn"):
-            made |= {f"{block}/{part}/layer_norm/{name}": drawn(WIDTH) for name in ("gamma", "beta")}
-        linears = {
-            "self_attention/linear_0": (3 * WIDTH, WIDTH), "self_attention/linear_1": (WIDTH, WIDTH),
-            "ffn/linear_0": (FORWARD, WIDTH), "ffn/linear_1": (WIDTH, FORWARD),
-        }  # fmt: skip
-        for name, shape in linears.items():
-            made |= {f"{block}/{name}/weight": drawn(*shape), f"{block}/{name}/bias": drawn(shape[0])}
-    return made
-
-
-def packed(constants: dict[str, Any], version: int = 6) -> bytes:
-    """A file in CTranslate2's format."""
-
-    def name(text: str) -> bytes:
-        return struct.pack("<H", len(text) + 1) + text.encode() + b"\0"
-
-    numbers = {np.dtype(kind): number for number, kind in whisper.TYPES.items()}
-    data = struct.pack("<I", version) + name("WhisperSpec") + struct.pack("<II", 3, len(constants))
-    for key, value in constants.items():
-        data += name(key) + struct.pack(f"<B{value.ndim}I", value.ndim, *value.shape)
-        data += struct.pack("<BI", numbers[value.dtype], value.nbytes) + value.tobytes()
-    return data + struct.pack("<I", 0)
+FRAMES = 40
 
 
 def test_a_file_is_read_with_every_constant() -> None:
@@ -132,39 +91,56 @@ def test_what_is_far_below_the_loudest_bin_is_as_faint_as_can_be(weights: whispe
 
 
 @pytest.fixture
-def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _small_whisper: None) -> Recipe:
     """Begins with the small Whisper, hears two seconds of a chirp."""
     rng = np.random.default_rng(0)
     chirp = float32(np.sin(np.cumsum(np.linspace(0.08, 1.2, 2 * SAMPLE_RATE))) / 2)
     noise = float32(rng.normal(0, 0.1, SAMPLE_RATE))
     soundfile.write(tmp_path / "chirp.wav", chirp, SAMPLE_RATE)
     (tmp_path / "train-0").mkdir()
-    (tmp_path / "train-0" / "wav.scp").write_text(f"chirp {tmp_path / 'chirp.wav'}\n")
-    monkeypatch.setattr(whisper, "fetched", lambda: packed(constants()))
+    lists: dict[str, list[Any]] = {
+        "wav.scp": [tmp_path / "chirp.wav"] * 2,
+        "text": ["the t", ""],
+        "speech_shape": [len(chirp)] * 2,
+    }
+    for name, values in lists.items():
+        (tmp_path / "train-0" / name).write_text("".join(f"{n} {value}\n" for n, value in enumerate(values)))
+    whisper_text.write_pieces(tmp_path / BPE_MODEL, len(MERGES))
+    pieces = SentencePieceProcessor(model_file=str(tmp_path / BPE_MODEL))
+    tokens = ["<blank>", "<unk>", *(pieces.id_to_piece(n) for n in range(3, len(pieces))), "<sos/eos>"]
+    (tmp_path / TOKENS).write_text("\n".join(tokens))
     monkeypatch.setattr(distil, "surroundings", lambda: Surroundings([noise[:800]], [noise], [chirp]))
     monkeypatch.setattr(Recipe, "work", property(lambda self: tmp_path))
-    wanted = {"steps": 60, "max_lr": 0.003, "batch_s": 2, "piece_s": 1}
-    encoder = {"output_size": WIDTH, "attention_heads": 2, "linear_units": FORWARD, "num_blocks": BLOCKS}
-    rates = dict.fromkeys(("dropout_rate", "positional_dropout_rate", "attention_dropout_rate"), 0.0)
+    wanted = {"steps": 60, "max_lr": 0.003, "batch_s": 6}
+    sizes = {"attention_heads": 2, "linear_units": FORWARD, "num_blocks": BLOCKS}
+    rates = dict.fromkeys(("dropout_rate", "positional_dropout_rate"), 0.0)
     asr = {
         "frontend_conf": {"fs": SAMPLE_RATE, "n_fft": 400, "win_length": 400, "hop_length": 160, "n_mels": BINS},
-        "encoder_conf": encoder | rates | {"input_layer": "conv1d2"}, "seed": 1,
+        "encoder_conf": sizes | rates | {"output_size": WIDTH, "attention_dropout_rate": 0.0, "input_layer": "conv1d2"},
+        "decoder_conf": sizes | rates, "seed": 1,
     }  # fmt: skip
     return Recipe("x", {"begin": wanted, "seed": 1}, [{"augment": 0.5}], asr, {})
 
 
-def test_the_first_encoder_has_come_nearer_to_whisper(
-    recipe: Recipe, weights: whisper.Weights, features: torch.Tensor
-) -> None:
+def test_the_first_model_has_come_nearer_to_whisper(recipe: Recipe) -> None:
     distil.begin(recipe)
-    began = torch.load(recipe.work / distil.NAME, weights_only=True)
+    pupil, teacher = distil.taught(recipe)
+    audio, tokens = next(iter(distil.batches(recipe)))
     apart = []
-    for state in (whisper.state(weights), {key.removeprefix("encoder."): began[key] for key in began}):
-        encoder = TransformerEncoder(BINS, **recipe.asr["encoder_conf"])
-        encoder.load_state_dict(state)
+    for state in (pupil.state_dict(), torch.load(recipe.work / distil.NAME, weights_only=True)):
+        pupil.load_state_dict(state)
         with torch.inference_mode():
-            apart.append(distil.difference(encoder, weights, features, torch.tensor([FRAMES])))
-    assert apart[1] < 0.7 * apart[0]
+            apart.append(distil.differences(pupil, teacher, audio, tokens))
+    before, after = apart
+    assert all(after[part] < 0.7 * before[part] for part in ("encoder", "words", "text"))
+    assert after["decoder"] < before["decoder"]
+
+
+def test_a_batch_holds_what_is_said_and_nothing_behind_it(recipe: Recipe) -> None:
+    heard = zip(range(8), distil.batches(recipe), strict=False)
+    counts = [(tokens != distil.NO_TOKEN).sum(1).tolist() for _, (audio, tokens) in heard if len(audio) == len(tokens)]
+    assert len(counts) == 8 and {count for batch in counts for count in batch} == {0, 2}
+    assert max(map(len, counts)) == 2  # of three seconds each, in six
 
 
 def test_features_are_brought_to_whispers_scale(recipe: Recipe) -> None:

@@ -138,5 +138,5 @@ def ngram(recipe: Recipe) -> None:
 
     path, kept = recipe.work / NGRAM, recipe.data.get("words")
     arrays: Any = word_model(filter(None, texts(recipe)), **kept) if kept else of_tokens(recipe)
-    np.savez_compressed(path, **arrays)
+    np.savez(path, **arrays)  # the package compresses it, better than this would
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

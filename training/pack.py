@@ -12,9 +12,11 @@ import torch
 import yaml
 
 from training.data import BPE_MODEL, NGRAM, STATISTICS
+from training.distil import NAME as BEGIN
 from training.recipe import Recipe
 
 NAME = "ave.pth"  # in a recipe's folder, where another recipe may begin with it, and in the package
+CONFIG = "config.yaml"  # of ESPnet2, beside the checkpoints and in the package
 HALF_BITS = 10  # of a float16's mantissa
 KEPT_PREFIXES = ("encoder", "decoder", "frontend", "normalize", "ctc_conf", "model", "token_type", "joint_net")
 
@@ -64,16 +66,26 @@ def rounded(weights: torch.Tensor, bits: int) -> torch.Tensor:
 
 def average(recipe: Recipe) -> None:
     """Writes the mean of the best checkpoints so far; the training may go on meanwhile."""
-    sources = best_checkpoints(recipe)
-    torch.save(mean_of(sources), recipe.work / NAME)
-    shutil.copy(sources[0].parent / "config.yaml", recipe.work / "config.yaml")
-    print(f"{recipe.work / NAME}: the mean of {', '.join(path.stem for path in sources)}")
+    last = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
+    sources = [] if recipe.curriculum[-1].get("max_epoch") == 0 else best_checkpoints(recipe)
+    torch.save(mean_of(sources) if sources else begun(recipe, last / CONFIG), recipe.work / NAME)
+    shutil.copy((sources[0].parent if sources else last) / CONFIG, recipe.work / CONFIG)
+    print(f"{recipe.work / NAME}: {'the mean of ' if sources else ''}{', '.join(p.stem for p in sources) or BEGIN}")
+
+
+def begun(recipe: Recipe, config: Path) -> dict[str, torch.Tensor]:
+    """The whole model, of a recipe whose curriculum only says what stage `begin` heard."""
+    from espnet2.tasks.asr import ASRTask
+
+    model, _ = ASRTask.build_model_from_file(config, None, "cpu")
+    model.load_state_dict(torch.load(recipe.work / BEGIN, map_location="cpu", weights_only=True), strict=False)
+    return dict(model.state_dict())
 
 
 def pack(recipe: Recipe) -> None:
     if not (recipe.work / NAME).exists():
         raise SystemExit(f"no {recipe.work / NAME}; run `python -m training average {recipe.name}` first")
-    config = packed_config(recipe.work / "config.yaml")
+    config = packed_config(recipe.work / CONFIG)
     weights = torch.load(recipe.work / NAME, map_location="cpu", weights_only=True)
     bits = int(recipe.pack.get("mantissa_bits", HALF_BITS))
     halves = {name: rounded(w, bits) if w.dtype is torch.float32 else w for name, w in weights.items()}

@@ -45,6 +45,7 @@ def write_config(recipe: Recipe, number: int) -> None:
             "train_shape_file": [str(train / "speech_shape")],
             "valid_shape_file": [str(dev / "speech_shape")],
             "max_epoch": recipe.curriculum[number].get("max_epoch", 1),
+            "dry_run": recipe.curriculum[number].get("max_epoch") == 0,  # writes the configuration and ends
             "resume": True,
             "use_tensorboard": False,
             "use_matplotlib": False,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import yaml
 from sentencepiece import SentencePieceProcessor
 
 from audio import SAMPLE_RATE
@@ -173,6 +174,31 @@ def test_a_recipe_begins_with_what_its_stage_leaves() -> None:
     recipe = load_recipe("en-small")
     source, *_ = recipe.asr["init_param"][0].split(":")
     assert source == str(recipe.work / NAME)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_model_may_be_whole_when_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from tests.tiny_model import CONFIG, build_tiny_model
+    from training.distil import NAME
+    from training.pack import average
+    from training.train import write_config
+
+    monkeypatch.setattr(Recipe, "work", property(lambda self: tmp_path))
+    made = Recipe("x", {}, [{"max_epoch": 0}], {"token_type": "char", "normalize": None}, {})
+    for name in ("train-0", "dev"):
+        (tmp_path / name).mkdir()
+    write_config(made, 0)
+    assert "dry_run: true" in (tmp_path / "exp-0" / "recipe.yaml").read_text()
+    (tmp_path / "exp-0" / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    model, _ = build_tiny_model()
+    learned = {name: w + 1 for name, w in model.state_dict().items() if name.startswith(("enc", "dec"))}
+    torch.save(learned, tmp_path / NAME)
+    average(made)
+    packed = torch.load(tmp_path / "ave.pth", weights_only=True)
+    assert packed.keys() == model.state_dict().keys()
+    assert all(torch.equal(packed[name], value) for name, value in learned.items())
 
 
 def test_the_best_checkpoints_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,8 +98,7 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     from recognizer.decoding.language_model import LanguageModel
 
     weight, penalty = (float(files.decoding.get(k, v)) for k, v in (("ctc_weight", DEFAULT_CTC_WEIGHT), ("penalty", 0)))
-    draft_beam = int(files.decoding.get("draft_beam", 0)) if options.decoding == "exact" else 0
-    search = Search(options.decoding, options.beam_size, weight, penalty, draft_beam)
+    search = Search(options.decoding, options.beam_size, weight, penalty)
     language_model = None
     if options.lm_weight and files.lm_file is not None:
         language_model = LanguageModel(files, device, options.lm_weight)

@@ -10,7 +10,7 @@ import numpy as np
 from audio import SAMPLE_RATE, Samples
 from recognizer.base import Options, Request, Transcript, Word
 from recognizer.decoding.ctc import Prefix, align, greedy, prefix_beam
-from recognizer.decoding.joint import Ended, Heard, joint_search
+from recognizer.decoding.joint import Heard, joint_search
 from recognizer.decoding.language_model import LanguageModel, Rescorer
 from recognizer.decoding.networks import Floats
 from recognizer.decoding.ngram import NGram
@@ -33,13 +33,12 @@ Phrases = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True)
 class Search:
-    """How finals are searched, and drafts."""
+    """How finals are searched."""
 
     kind: str  # "exact" | "two_pass" | "ctc"
     beam: int
     ctc_weight: float
     penalty: float = 0.0  # added for each token
-    draft_beam: int = 0  # of the `exact` search in drafts; 0: CTC alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +60,7 @@ class Asked:
 
 
 class FastEngine:
-    """Drafts by CTC, where the model does not want more, finals by `search`. Blocking; one thread."""
+    """Drafts by CTC, finals by `search`. Blocking; one thread."""
 
     def __init__(
         self, package: Package, search: Search, device: str, calibration: Calibration, description: str,
@@ -104,9 +103,9 @@ class FastEngine:
     def _draft(self, request: Request, asked: Asked) -> Transcript:
         """Of a long utterance only the end is encoded again; its start is in the draft before."""
         skipped, tokens = _skipped(request), self._spoken_so_far(asked)
-        spans = align(asked.log_probs, tokens, self._vocabulary.blank)
-        if not spans:
+        if not tokens:
             return request.known if skipped and request.known else Transcript(())
+        spans = align(asked.log_probs, tokens, self._vocabulary.blank)
         scores = np.array([heard for _, _, heard in spans], np.float32)
         samples = max(len(request.audio) - skipped, MIN_SAMPLES)
         heard = self._texts.hypothesis(tokens, scores, asked.log_probs, samples, words=True)
@@ -116,9 +115,6 @@ class FastEngine:
 
     def _spoken_so_far(self, asked: Asked) -> Sequence[int]:
         """By CTC: greedy, or a narrow beam where an n-gram model or phrases can guide it."""
-        if self._search.draft_beam:
-            found = self._joint([asked], self._search.draft_beam)[0]
-            return found[0].tokens if found else ()
         blank, eos = self._vocabulary.blank, self._vocabulary.eos
         if self._ngram is None and not len(asked.graph.labels):
             return [token for token in greedy(asked.log_probs, blank)[0] if token != eos]
@@ -180,20 +176,18 @@ class FastEngine:
         return [one._replace(tokens=one.tokens[: asked.cap]) for one in found[: MOST_RESCORED * _widening(asked.graph)]]
 
     def _exact(self, asked: Sequence[Asked]) -> list[list[_Scored]]:
-        found = self._joint(asked, self._search.beam)
+        beam = self._search.beam
+        heard = [Heard(one.hidden, one.log_probs, one.graph, beam * _widening(one.graph), one.cap) for one in asked]
+        found = joint_search(
+            self._networks, self._vocabulary, heard, ctc_weight=self._search.ctc_weight,
+            penalty=self._search.penalty, language_model=self._language_model,
+        )  # fmt: skip
         ended = [each[: one.wanted] for one, each in zip(asked, found, strict=True)]
         attention = self._attention(asked, [[one.tokens for one in each] for each in ended])
         return [
             [_Scored(one.tokens, one.score, row[:-1]) for one, row in zip(each, rows, strict=True)]
             for each, rows in zip(ended, attention, strict=True)
         ]
-
-    def _joint(self, asked: Sequence[Asked], beam: int) -> list[list[Ended]]:
-        heard = [Heard(one.hidden, one.log_probs, one.graph, beam * _widening(one.graph), one.cap) for one in asked]
-        return joint_search(
-            self._networks, self._vocabulary, heard, ctc_weight=self._search.ctc_weight,
-            penalty=self._search.penalty, language_model=self._language_model,
-        )  # fmt: skip
 
     def _attention(self, asked: Sequence[Asked], hypotheses: list[list[Tokens]]) -> list[list[Floats]]:
         utterances = [(one.hidden, each) for one, each in zip(asked, hypotheses, strict=True)]

@@ -23,12 +23,12 @@ def package_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def make(folder: Path, kind: str, draft_beam: int = 0):  # type: ignore[no-untyped-def]
+def make(folder: Path, kind: str):  # type: ignore[no-untyped-def]
     from recognizer.decoding import package
     from recognizer.decoding.engine import FastEngine, Search
     from recognizer.decoding.results import Calibration
 
-    return FastEngine(package.load(folder, 1), Search(kind, 5, 0.4, 0.0, draft_beam), "cpu", Calibration(), kind)
+    return FastEngine(package.load(folder, 1), Search(kind, 5, 0.4), "cpu", Calibration(), kind)
 
 
 def noise(samples: int, **options: object) -> Request:
@@ -103,15 +103,6 @@ def test_a_draft_of_nothing_is_empty(package_folder: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("kind", KINDS)
 def test_warm_up(package_folder: Path, kind: str) -> None:
     make(package_folder, kind).warm_up()
-
-
-def test_a_draft_may_ask_the_decoder(package_folder: Path) -> None:
-    draft = replace(noise(16_000), final=False)
-    (final,) = make(package_folder, "exact").transcribe([replace(draft, final=True)])
-    (by_ctc,) = make(package_folder, "exact").transcribe([draft])
-    (asked,) = make(package_folder, "exact", 5).transcribe([draft])
-    assert asked.text == final.text != by_ctc.text
-    assert len(make(package_folder, "exact", 1).transcribe([noise(800), draft])) == 2
 
 
 def test_a_draft_of_a_long_utterance_encodes_its_end_only(

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from audio import SAMPLE_RATE, Samples
@@ -188,6 +189,20 @@ def write_set(clips: list[Clip], folder: Path, step: dict[str, Any]) -> float:
 def column(path: Path) -> list[str]:
     """What stands behind the ids of a list."""
     return [line.partition(" ")[2] for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+class Tokenizer:
+    """Texts -> numbers of a recipe's tokens: characters, or pieces of its SentencePiece model."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.names = (recipe.work / TOKENS).read_text(encoding="utf-8").splitlines()
+        self.ids = {name: number for number, name in enumerate(self.names)}
+        pieces = recipe.asr["token_type"] == "bpe"
+        self.model = SentencePieceProcessor(model_file=str(recipe.work / BPE_MODEL)) if pieces else None
+
+    def __call__(self, text: str) -> NDArray[np.int64]:
+        units = self.model.encode(text, out_type=str) if self.model else text
+        return np.array([self.ids.get(unit, self.ids["<unk>"]) for unit in units], np.int64)
 
 
 def units(texts: list[str], recipe: Recipe) -> list[str]:

@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from sentencepiece import SentencePieceProcessor
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
 from audio import SAMPLE_RATE
+from recognizer.decoding.lexicon import PIECE_SPACE
 from training import whisper, whisper_text
 from training.augment import Surroundings, augmenter
-from training.data import BPE_MODEL, STATISTICS, TOKENS, column, read_audio
+from training.data import STATISTICS, Tokenizer, column, read_audio
 from training.kernels import autocast, quicken
 from training.recipe import Recipe
 from training.train import surroundings
@@ -43,8 +44,8 @@ class Heard(IterableDataset[Batch]):
     """Changed speech of Kaldi-style lists with its tokens, in batches of about as long utterances, without end."""
 
     def __init__(
-        self, paths: list[str], texts: list[list[int]], lengths: list[int], around: Surroundings, strength: float,
-        samples: int, seed: int,
+        self, paths: list[str], texts: list[NDArray[np.int64]], lengths: list[int], around: Surroundings,
+        strength: float, samples: int, seed: int,
     ) -> None:  # fmt: skip
         self.paths, self.texts, self.lengths = paths, texts, np.array(lengths)
         self.around, self.strength, self.samples, self.seed = around, strength, samples, seed
@@ -58,7 +59,7 @@ class Heard(IterableDataset[Batch]):
             count = max(1, self.samples // (int(self.lengths[order[longest]]) + PAUSE))
             chosen = order[max(0, longest + 1 - count) : longest + 1]
             audio = [torch.from_numpy(change(read_audio(self.paths[n]), rng, True)[0]) for n in chosen]
-            tokens = [torch.tensor(self.texts[n], dtype=torch.int64) for n in chosen]
+            tokens = [torch.from_numpy(self.texts[n]) for n in chosen]
             pad = torch.nn.utils.rnn.pad_sequence
             yield pad(audio, batch_first=True), pad(tokens, batch_first=True, padding_value=NO_TOKEN)
 
@@ -144,9 +145,9 @@ def resumed(checkpoint: Path, parts: dict[str, Any]) -> int:
 
 def taught(recipe: Recipe) -> tuple[Pupil, Teacher]:
     """The pupil as it begins."""
-    tokens = (recipe.work / TOKENS).read_text(encoding="utf-8").split()
+    tokenizer = Tokenizer(recipe)
+    tokens = tokenizer.names
     weights, (theirs, _) = whisper.read(whisper.fetched()), whisper_text.vocabulary()
-    pieces = SentencePieceProcessor(model_file=str(recipe.work / BPE_MODEL))
     pupil = Pupil(recipe, len(tokens))
     pupil.encoder.load_state_dict(whisper.state(weights))
     pupil.decoder.load_state_dict(whisper_text.state(weights, tokens, theirs, pupil.sines))
@@ -154,8 +155,8 @@ def taught(recipe: Recipe) -> tuple[Pupil, Teacher]:
     teacher = Teacher(
         weights,
         torch.tensor(whisper_text.numbers(tokens, theirs)),
-        whisper_text.meanings(tokens, theirs, pieces),
-        torch.tensor([token.startswith(whisper_text.PIECE_SPACE) for token in tokens]),
+        whisper_text.meanings(tokens, theirs, tokenizer),
+        torch.tensor([token.startswith(PIECE_SPACE) for token in tokens]),
         whisper_text.STRETCH * whisper_text.turn(weights, pupil.sines),
     )
     return pupil, teacher
@@ -183,10 +184,8 @@ def write_statistics(recipe: Recipe, bins: int) -> None:
 
 def batches(recipe: Recipe, done: int = 0) -> DataLoader[Batch]:
     """Other ones after so many steps. Another process changes the speech meanwhile."""
-    lists, step = recipe.work / "train-0", recipe.curriculum[0]
-    pieces = SentencePieceProcessor(model_file=str(recipe.work / BPE_MODEL))
-    tokens = {token: number for number, token in enumerate((recipe.work / TOKENS).read_text(encoding="utf-8").split())}
-    texts = [[tokens[piece] for piece in each] for each in pieces.encode(column(lists / "text"), out_type=str)]
+    lists, step, tokenizer = recipe.work / "train-0", recipe.curriculum[0], Tokenizer(recipe)
+    texts = [tokenizer(text) for text in column(lists / "text")]
     lengths = [int(length) for length in column(lists / "speech_shape")]
     samples = int(recipe.data["begin"]["batch_s"] * SAMPLE_RATE)
     heard = Heard(

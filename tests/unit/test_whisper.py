@@ -117,7 +117,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _small_whisper: None
     asr = {
         "frontend_conf": {"fs": SAMPLE_RATE, "n_fft": 400, "win_length": 400, "hop_length": 160, "n_mels": BINS},
         "encoder_conf": sizes | rates | {"output_size": WIDTH, "attention_dropout_rate": 0.0, "input_layer": "conv1d2"},
-        "decoder_conf": sizes | rates, "seed": 1,
+        "decoder_conf": sizes | rates, "token_type": "bpe", "seed": 1,
     }  # fmt: skip
     return Recipe("x", {"begin": wanted, "seed": 1}, [{"augment": 0.5}], asr, {})
 

@@ -36,7 +36,11 @@ def test_words_are_cut_as_whisper_cuts_them(pieces: SentencePieceProcessor) -> N
 
 def test_a_token_means_what_its_small_letters_begin_with(pieces: SentencePieceProcessor) -> None:
     ours = ["<blank>", "<unk>", *(pieces.id_to_piece(number) for number in range(3, len(pieces))), "<sos/eos>"]
-    meanings = whisper_text.meanings(ours, TOKENS, pieces).tolist()
+
+    def numbered(text: str) -> list[int]:
+        return [ours.index(piece) if piece in ours else 1 for piece in pieces.encode(text, out_type=str)]
+
+    meanings = whisper_text.meanings(ours, TOKENS, numbered).tolist()
     meant = {token: ours[number] for token, number in zip(TOKENS, meanings, strict=True) if number >= 0}
     assert meant["ĠThe"] == meant["Ġthe"] == meant["ĠThein"] == "▁the"
     assert meant["th"] == "th" and meant["<|endoftext|>"] == "<sos/eos>"

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sentencepiece import SentencePieceProcessor
 
 from audio import Samples
 from training.augment import from_onset
-from training.data import BPE_MODEL, TOKENS, column, read_audio
+from training.data import Tokenizer, column, read_audio
 from training.recipe import Recipe
 
 Int16 = NDArray[np.int16]
@@ -60,20 +59,6 @@ def cut(order: NDArray[np.int64], samples: NDArray[np.int64], batch_samples: int
             batches.append(order[start:at])
             start, longest = at, int(samples[index])
     return [*batches, order[start:]]
-
-
-class Tokenizer:
-    """Texts -> numbers of a recipe's tokens: characters, or pieces of its SentencePiece model."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        names = (recipe.work / TOKENS).read_text(encoding="utf-8").splitlines()
-        self.ids = {name: number for number, name in enumerate(names)}
-        pieces = recipe.asr["token_type"] == "bpe"
-        self.model = SentencePieceProcessor(model_file=str(recipe.work / BPE_MODEL)) if pieces else None
-
-    def __call__(self, text: str) -> NDArray[np.int64]:
-        units = self.model.encode(text, out_type=str) if self.model else text
-        return np.array([self.ids.get(unit, self.ids["<unk>"]) for unit in units], np.int64)
 
 
 def of_lists(recipe: Recipe, folder: Path, device: str) -> Corpus:

@@ -1,12 +1,13 @@
-"""Stage `cuts`: where a training utterance may be cut off: between two words, in Japanese between two kana.
+"""Stage `cuts`: where a training utterance may be cut off: after a word, in Japanese after a kana, or within the next.
 
-A draft hears an utterance that still goes on. The packed model aligns each text with its audio; a curriculum step ends
-the share `cut_off` of its utterances at one of these places, audio and text alike.
+A draft hears an utterance that still goes on. A voice may know how long it spoke each word; the packed model aligns the
+other texts with their audio. A curriculum step, or one of stage `begin`, ends the share `cut_off` of its utterances at
+one of these places, audio and text alike: what is heard of the next word is not written.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from recognizer.decoding.package import Package
 from recognizer.decoding.results import Texts
 from recognizer.models import resolve
 from training.augment import Rng
-from training.data import read_audio
+from training.data import read_audio, synthetic
 from training.recipe import Recipe
 
 CUTS = "cuts.jsonl"
+WITHIN = 0.6  # of the next word is heard at most
 
 
 @dataclass(frozen=True)
@@ -43,38 +45,48 @@ class CutOff:
     """Ends a share of the utterances early."""
 
     share: float = 0.0
-    places: dict[str, list[int]] | None = None  # by id: samples after the first word, the second, ...
+    places: dict[str, list[int]] | None = None  # by id: samples up to the end of the first word, the second, ...
     space: str = ""  # between two words
 
-    def __call__(self, uid: str, audio: Samples, text: str, rng: Rng) -> tuple[Samples, str]:
-        places = (self.places or {}).get(_clip_of(uid))
+    def __call__(self, id: str, audio: Samples, text: str, rng: Rng) -> tuple[Samples, str]:
+        places = (self.places or {}).get(id)
         if not places or rng.random() >= self.share:
             return audio, text
         number = int(rng.integers(len(places)))
         words = text.split(self.space) if self.space else list(text)
-        return audio[: places[number]], self.space.join(words[: number + 1])
+        return audio[: within([*places, len(audio)], number, rng)], self.space.join(words[: number + 1])
 
 
-def cut_off(recipe: Recipe, number: int) -> CutOff:
-    """As a step of the curriculum wishes."""
-    share = float(recipe.curriculum[number].get("cut_off", 0.0))
+def within(ends: Sequence[int], word: int, rng: Rng) -> int:
+    """Samples, from the ends of the words."""
+    return int(ends[word] + rng.uniform(0, WITHIN) * (ends[word + 1] - ends[word]))
+
+
+def cut_off(recipe: Recipe, step: dict[str, Any]) -> CutOff:
+    """As a step of the curriculum wishes, or one of stage `begin`."""
+    share = float(step.get("cut_off", 0.0))
     if not share:
         return CutOff()
-    if not (rows := _rows(recipe)):
-        raise SystemExit(f"step {number} cuts utterances off: run stage `cuts` first")
-    return CutOff(share, {row["id"]: row["places"] for row in rows}, recipe.space)
+    if not (found := found_places(recipe)):
+        raise SystemExit("a step cuts utterances off: run stage `cuts` first")
+    return CutOff(share, found, recipe.space)
+
+
+def found_places(recipe: Recipe) -> dict[str, list[int]]:
+    """By id of a clip."""
+    return {row["id"]: row["places"] for row in _rows(recipe)}
 
 
 def cuts(recipe: Recipe) -> None:
     """Goes through the lists of the steps that cut off; goes on where it stopped."""
     files = resolve(f"bundled:{recipe.name}", Path("cache"))
     ready = load_exported(files, Path("cache"), os.cpu_count() or 1)
-    texts, known = Texts(ready.vocabulary), {row["key"] for row in _rows(recipe)}
+    texts, known, said = Texts(ready.vocabulary), {row["key"] for row in _rows(recipe)}, spoken_places(recipe)
     with (recipe.work / CUTS).open("a", buffering=1, encoding="utf-8") as file:
         for one in _wanted(recipe):
             if one.key not in known:
                 known.add(one.key)
-                found = places(ready, texts, one.text, read_audio(one.path), recipe.space)
+                found = said.get(one.id) or places(ready, texts, one.text, read_audio(one.path), recipe.space)
                 file.write(json.dumps({"key": one.key, "id": one.id, "places": found}, ensure_ascii=False) + "\n")
 
 
@@ -92,15 +104,21 @@ def places(ready: Package, texts: Texts, text: str, audio: Samples, space: str) 
 
 def _wanted(recipe: Recipe) -> Iterator[Listed]:
     for number, step in enumerate(recipe.curriculum):
-        if step.get("cut_off"):
-            yield from _listed(recipe.work / f"train-{number}")
+        first = recipe.data.get("begin", []) if number == 0 else []
+        if any(one.get("cut_off") for one in (step, *first)):
+            yield from listed(recipe.work / f"train-{number}")
 
 
-def _listed(folder: Path) -> Iterator[Listed]:
+def listed(folder: Path) -> Iterator[Listed]:
     columns = [(folder / name).read_text(encoding="utf-8").splitlines() for name in ("wav.scp", "text", "speech_shape")]
     for path, text, samples in zip(*columns, strict=True):
         uid, _, path = path.partition(" ")
-        yield Listed(_clip_of(uid), Path(path), text.partition(" ")[2], int(samples.partition(" ")[2]))
+        yield Listed(clip_of(uid), Path(path), text.partition(" ")[2], int(samples.partition(" ")[2]))
+
+
+def spoken_places(recipe: Recipe) -> dict[str, list[int]]:
+    """What the voices know, by id of a clip."""
+    return {clip.id: list(clip.places) for clip in synthetic(recipe) if clip.places}
 
 
 def _rows(recipe: Recipe) -> list[dict[str, Any]]:
@@ -108,5 +126,5 @@ def _rows(recipe: Recipe) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
-def _clip_of(uid: str) -> str:
+def clip_of(uid: str) -> str:
     return uid.rpartition("-")[0]

@@ -42,6 +42,7 @@ class Clip:
     path: Path
     samples: int
     prompt: str = ""  # the text that a synthetic voice was given
+    places: tuple[int, ...] = ()  # samples between its words, where the voice knows
 
     @property
     def audio(self) -> Samples:
@@ -102,9 +103,8 @@ def synthetic(recipe: Recipe, *, unseen: bool = False) -> Iterator[Clip]:
             for row in map(json.loads, rows.read_text(encoding="utf-8").splitlines()):
                 name = f"synthetic-{rows.parent.name}-{Path(row['path']).stem}"
                 path = rows.parent / row["path"]
-                yield Clip(
-                    name, "synthetic", row["voice"], row["kind"], row["transcript"], path, row["samples"], row["prompt"]
-                )
+                said = (row["kind"], row["transcript"], path, row["samples"], row["prompt"])
+                yield Clip(name, "synthetic", row["voice"], *said, tuple(row.get("places", ())))
 
 
 def held_out(recipe: Recipe, clips: list[Clip]) -> set[str]:

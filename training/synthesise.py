@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +93,22 @@ def make_together(shards: list[Shard], device: str = "cuda", count: int = 15) ->
         people = list(chain.from_iterable(drawn))
         asked = list(chain.from_iterable(map(_asked, chosen, drawn)))
         said: list[Said] = [None] * len(asked)
+        places: list[list[int]] = [[]] * len(asked)
         wanted = [(number, *one) for number, one in enumerate(asked) if one]
-        for index, audio in kokoro_gpu.speak(network, [utterance for _, _, utterance in wanted], device):
-            number, text, _ = wanted[index]
+        for index, audio, spoken in kokoro_gpu.speak(network, [utterance for _, _, utterance in wanted], device):
+            number, text, utterance = wanted[index]
             said[number] = (text, people[number].heard(audio.cpu().numpy(), kokoro.SAMPLE_RATE))
-        each = iter(said)
-        yield from (write(shard, ones, islice(each, len(ones))) for shard, ones in zip(chosen, drawn, strict=True))
+            places[number] = between(text, kokoro.word_ends(utterance.tokens, spoken.tolist()), people[number])
+        each, ends = iter(said), iter(places)
+        for shard, ones in zip(chosen, drawn, strict=True):
+            yield write(shard, ones, islice(each, len(ones)), islice(ends, len(ones)))
+
+
+def between(text: str, ends: list[int], speaker: Speaker) -> list[int]:
+    """Samples between the words of a text as they are heard, from those that Kokoro spoke; none if it counts others."""
+    if len(ends) != text.count(" "):
+        return []
+    return [round(end * SAMPLE_RATE / (kokoro.SAMPLE_RATE * speaker.tract)) for end in ends]
 
 
 def _asked(shard: Shard, drawn: list[Speaker]) -> list[tuple[str, kokoro.Utterance] | None]:
@@ -106,11 +116,12 @@ def _asked(shard: Shard, drawn: list[Speaker]) -> list[tuple[str, kokoro.Utteran
     return [ask(prompt.text, speaker) for prompt, speaker in zip(shard.prompts, drawn, strict=True)]
 
 
-def write(shard: Shard, drawn: list[Speaker], said: Iterable[Said]) -> float:
-    """Returns the length in seconds. The rows are written last: they say that the shard is whole."""
+def write(shard: Shard, drawn: list[Speaker], said: Iterable[Said], places: Iterable[list[int]] = repeat([])) -> float:
+    """Returns the length in seconds; `places`: samples between words. The rows are written last: they say that the
+    shard is whole."""
     shard.folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
-    for prompt, speaker, spoken in zip(shard.prompts, drawn, said, strict=True):
+    for prompt, speaker, spoken, words in zip(shard.prompts, drawn, said, places, strict=False):
         if spoken is None:
             continue
         transcript, audio = spoken
@@ -118,7 +129,7 @@ def write(shard: Shard, drawn: list[Speaker], said: Iterable[Said]) -> float:
         soundfile.write(path, audio, SAMPLE_RATE, subtype="PCM_16")
         rows.append(
             {"path": path.name, "prompt": prompt.text, "transcript": transcript, "kind": prompt.kind}
-            | {"voice": speaker.voice, "samples": len(audio)}
+            | {"voice": speaker.voice, "samples": len(audio), "places": words}
         )
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (shard.folder / "rows.jsonl").write_text(lines, encoding="utf-8")

@@ -15,7 +15,7 @@ import torch
 import yaml
 
 from training.augment import Surroundings, augmenter
-from training.cuts import CutOff, cut_off
+from training.cuts import CutOff, clip_of, cut_off
 from training.data import BPE_MODEL, STATISTICS, TOKENS, manifest, read_audio
 from training.kernels import autocast, environment, on_grid, quicken
 from training.onset import BlankBeforeSpeech
@@ -89,7 +89,7 @@ def augmented_task(strength: float, cut: CutOff) -> type:
             def augmented(uid: str, data: dict[str, Any]) -> dict[str, Any]:
                 # the trainer seeds this generator of each of its reading processes, differently in each epoch
                 rng = np.random.default_rng((np.random.randint(2**31), crc32(uid.encode())))
-                audio, text = cut(uid, data["speech"], data["text"], rng)
+                audio, text = cut(clip_of(uid), data["speech"], data["text"], rng)
                 audio, onset = change(audio, rng, text == data["text"])
                 changed = preprocess(uid, data | {"speech": audio, "text": text})
                 return changed | {"onset": np.array([onset])}  # type: ignore[no-any-return]
@@ -128,7 +128,7 @@ def train_step(recipe: Recipe, number: int) -> None:
         # ESPnet2's own mixed precision is for CUDA; this gives the forward pass the bfloat16 units of a CPU.
         # A context around the whole training would not do: weights cast once stay cached until it is left.
         trainer.autocast = lambda *_, **__: autocast()
-    task: Any = augmented_task(float(recipe.curriculum[number]["augment"]), cut_off(recipe, number))
+    task: Any = augmented_task(float(recipe.curriculum[number]["augment"]), cut_off(recipe, recipe.curriculum[number]))
     task.main(cmd=["--config", str(folder(recipe, number) / CONFIG)])
 
 

@@ -1,6 +1,7 @@
 """Utterances that are cut off: audio and text end at the same word."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -51,17 +52,19 @@ def test_what_cannot_be_divided_has_no_place(package: Package, text: str) -> Non
 
 @pytest.mark.parametrize("space, text", [("", "かなを"), (" ", "turn it on")])
 def test_audio_and_text_end_together(space: str, text: str) -> None:
-    cut, rng, ends = CutOff(1.0, {"a-b": [100, 200]}, space), np.random.default_rng(0), set()
-    for _ in range(20):
-        audio, said = cut("a-b-7", AUDIO, text, rng)
-        ends.add((len(audio), said))
+    cut, rng, ends = CutOff(1.0, {"a-b": [1_000, 2_000]}, space), np.random.default_rng(0), defaultdict(set)
+    for _ in range(40):
+        audio, said = cut("a-b", AUDIO, text, rng)
+        ends[said].add(len(audio))
     words = text.split(space) if space else list(text)
-    assert ends == {(100, words[0]), (200, space.join(words[:2]))}
+    assert set(ends) == {words[0], space.join(words[:2])}
+    for said, (first, last) in {words[0]: (1_000, 1_600), space.join(words[:2]): (2_000, 10_400)}.items():
+        assert first <= min(ends[said]) < max(ends[said]) <= last
 
 
 @pytest.mark.parametrize("cut", [CutOff(0.0, {"a": [100]}), CutOff(1.0, {"b": [100]}), CutOff(1.0, {"a": []})])
 def test_others_stay_whole(cut: CutOff) -> None:
-    audio, text = cut("a-0", AUDIO, "かなを", np.random.default_rng(0))
+    audio, text = cut("a", AUDIO, "かなを", np.random.default_rng(0))
     assert audio is AUDIO and text == "かなを"
 
 
@@ -78,11 +81,14 @@ def test_the_stage_goes_on_where_it_stopped(tmp_path: Path, package: Package, mo
         (lists / name).write_text("".join(f"{row[0]} {value}\n" for row, value in zip(rows, values, strict=True)))
     (lists / "speech_shape").write_text("".join(f"{uid} {len(AUDIO)}\n" for uid, _ in rows))
     with pytest.raises(SystemExit, match="run stage `cuts` first"):
-        cut_off(recipe, 1)
+        cut_off(recipe, recipe.curriculum[1])
     for _ in range(2):
         cuts(recipe)
         found = [json.loads(line) for line in (tmp_path / CUTS).read_text(encoding="utf-8").splitlines()]
         assert [row["id"] for row in found] == ["a-x", "empty"] and len(found[0]["places"]) == 2
-    assert cut_off(recipe, 0)("a-x-1", AUDIO, "かなを", np.random.default_rng(0))[1] == "かなを"
-    shorter = [cut_off(recipe, 1)("a-x-1", AUDIO, "かなを", np.random.default_rng(n))[1] for n in range(20)]
-    assert set(shorter) == {"か", "かな", "かなを"}
+    whole, shorter = (
+        {cut_off(recipe, step)("a-x", AUDIO, "かなを", np.random.default_rng(n))[1] for n in range(20)}
+        for step in recipe.curriculum
+    )
+    assert whole == {"かなを"}
+    assert shorter == {"か", "かな", "かなを"}

@@ -1,7 +1,7 @@
 """Training with its speech on one device: here a CPU."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import count, islice
 from pathlib import Path
 
@@ -14,8 +14,9 @@ import yaml
 from audio import SAMPLE_RATE, Samples
 from tests.tiny_model import CONFIG, TOKENS
 from training.augment import Surroundings, coloured, drawn_room
+from training.data import Tokenizer
 from training.gpu.augment import Augmenter, clipped, levelled, mu_law, peak, power
-from training.gpu.corpus import Corpus, clip, cut, of_lists
+from training.gpu.corpus import Corpus, clip, cut, of_lists, word_ends
 from training.gpu.loop import step_size, train
 from training.kernels import GRID_SAMPLES
 from training.recipe import Recipe
@@ -35,8 +36,9 @@ def corpus(*seconds: float, takes: int = 1) -> Corpus:
 
 def heard(strength: float, *seconds: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     torch.manual_seed(seed)
-    augment = Augmenter(corpus(*seconds), SURROUNDINGS, strength)
-    return augment(np.arange(len(seconds)), np.random.default_rng(seed))
+    speech = corpus(*seconds)
+    augment = Augmenter(speech, SURROUNDINGS, strength)
+    return augment(np.arange(len(seconds)), speech.samples, np.random.default_rng(seed))
 
 
 def similarity(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -72,8 +74,60 @@ def test_between_samples_the_curve_goes_on() -> None:
     augment = Augmenter(corpus(0.5), SURROUNDINGS, 0.0)
     places = torch.arange(1_000, 4_000, dtype=torch.float64)[None] * 1.37
     expected = 0.5 * np.sin(2 * np.pi * 440 * places[0].numpy() / SAMPLE_RATE)
-    np.testing.assert_allclose(augment.read(np.array([0]), places)[0].numpy(), expected, atol=1e-3)
-    assert not augment.read(np.array([0]), torch.tensor([[-3.0, 9_000.0]], dtype=torch.float64)).any()
+    only, samples = np.array([0]), np.array([6_000])
+    np.testing.assert_allclose(augment.read(only, samples, places)[0].numpy(), expected, atol=1e-3)
+    assert not augment.read(only, samples, torch.tensor([[-3.0, 6_003.0, 9_000.0]], dtype=torch.float64)).any()
+
+
+def test_no_silence_follows_what_still_goes_on() -> None:
+    augment = Augmenter(corpus(0.5, 0.5), SURROUNDINGS, 0.0)
+    audio, lengths, onset = augment(np.arange(2), np.array([4_000, 8_000]), np.random.default_rng(0))
+    assert int(lengths[0]) == int(onset[0]) + 4_000 and int(lengths[1]) > int(onset[1]) + 8_000
+    assert peak(audio[:1, int(lengths[0]) - 100 : int(lengths[0])]) > 0.5 * peak(audio[:1])
+
+
+def speaking_of(*words: str) -> Corpus:
+    """Of each text a second; its words end at 0.2 s, 0.4 s and so on, each of two tokens."""
+    counts = [len(text.split()) for text in words]
+    texts = [np.arange(2 * count, dtype=np.int64) for count in counts]
+    ends = [np.arange(1, count)[:, None] * np.array([3_200, 2]) for count in counts]
+    return Corpus.of([clip(tone(1.0)) for _ in words], texts, [1] * len(words), "cpu", ends)
+
+
+def test_an_utterance_is_cut_off_within_a_word_that_is_not_written() -> None:
+    speech, rng = speaking_of("turn it on", "go"), np.random.default_rng(0)
+    whole, texts = speech.said(np.arange(2), 0.0, rng)
+    assert whole.tolist() == [16_000, 16_000] and [len(text) for text in texts] == [6, 2]
+    cut = [speech.said(np.arange(2), 1.0, rng) for _ in range(40)]
+    assert {(samples[1], len(texts[1])) for samples, texts in cut} == {(16_000, 2)}  # it has but one word
+    first = defaultdict(list)
+    for samples, texts in cut:
+        first[len(texts[0])].append(samples[0])
+    assert first.keys() == {2, 4}
+    assert 3_200 <= min(first[2]) < max(first[2]) <= 5_120 and 6_400 <= min(first[4]) < max(first[4]) <= 12_160
+
+
+def test_two_utterances_in_a_row_are_one_with_the_words_of_both() -> None:
+    speech = speaking_of("turn it on", "go").joined(20, 3 * SAMPLE_RATE, np.random.default_rng(0))
+    assert len(speech.samples) == len(speech.tokens) == len(speech.words) == len(speech.takes) == 22
+    for index in range(2, 22):
+        ends, tokens = speech.words[index], speech.tokens[index]
+        assert 32_800 <= speech.samples[index] <= 41_600 and len(speech.clip(index)) == speech.samples[index]
+        assert len(ends) == len(tokens) // 2 - 1 and (np.diff(ends, axis=0) > 0).all()
+        assert (ends[:, 1] == 2 * np.arange(1, len(ends) + 1)).all()
+        assert (ends == [16_000, 6 if tokens[2:3].tolist() == [2] else 2]).all(axis=1).any()  # where the first one ends
+        heard = speech.clip(index)
+        assert float(heard[:16_000].abs().float().mean()) > 1_000 and not heard[16_010:16_700].any()
+    assert speech.joined(1, 36_000, np.random.default_rng(0)).samples[-1] <= 36_000
+
+
+def test_words_end_where_the_clip_without_its_silence_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recipe, "work", tmp_path)
+    (tmp_path / "tokens.txt").write_text("\n".join(TOKENS) + "\n", encoding="utf-8")
+    tokenizer = Tokenizer(Recipe("x", {}, [], {"token_type": "char"}, {}))
+    ends = word_ends("go on up", [4_000, 9_000], 5_000, " ", tokenizer)
+    assert ends.tolist() == [[0, 2], [4_000, 5]]
+    assert word_ends("go", [], 0, " ", tokenizer).shape == (0, 2)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -154,6 +208,7 @@ def test_a_clip_listed_twice_is_read_once(tmp_path: Path, monkeypatch: pytest.Mo
     soundfile.write(tmp_path / "a.wav", tone(0.3), SAMPLE_RATE)
     (tmp_path / "wav.scp").write_text(f"a-0 {tmp_path}/a.wav\na-1 {tmp_path}/a.wav\n", encoding="utf-8")
     (tmp_path / "text").write_text("a-0 go\na-1 go\n", encoding="utf-8")
-    speech = of_lists(Recipe("x", {}, [], {"token_type": "char"}, {}), tmp_path, "cpu")
+    (tmp_path / "speech_shape").write_text("a-0 4800\na-1 4800\n", encoding="utf-8")
+    speech = of_lists(Recipe("x", {"lang": "en"}, [], {"token_type": "char"}, {}), tmp_path, "cpu")
     assert speech.takes.tolist() == [2] and [ids.tolist() for ids in speech.tokens] == [[9, 17]]
     assert len(speech.audio) == 4_800

@@ -15,9 +15,9 @@ from onnx import TensorProto, helper, load_from_string, numpy_helper
 from torch import Tensor, nn
 
 from training.prompts import Prompt
-from training.synthesise import Shard, make, make_together
-from training.voices import kokoro_gpu
-from training.voices.kokoro import Utterance, vocabulary
+from training.synthesise import Shard, between, make, make_together
+from training.voices import Speaker, kokoro_gpu
+from training.voices.kokoro import Utterance, vocabulary, word_ends
 from training.voices.kokoro import network as carried
 from training.voices.kokoro_gpu import FRAME, FRAMES, Kokoro, batches, dequantised, gates, lengthened, path, spread
 
@@ -151,7 +151,11 @@ def test_both_networks_say_the_same(network: bytes, model: Kokoro) -> None:
 def test_a_batch_says_what_each_says_alone(model: Kokoro) -> None:
     jobs = [job(HELLO), job("hˈO."), job(HELLO, speed=0.98), job(HELLO[:-1])]
     alone = [next(iter(kokoro_gpu.speak(model, [each], "cpu")))[1] for each in jobs]
-    together = dict(kokoro_gpu.speak(model, jobs, "cpu", batch=4))
+    said = list(kokoro_gpu.speak(model, jobs, "cpu", batch=4))
+    together = {index: audio for index, audio, _ in said}
+    for index, audio, ends in said:  # of each token and of the noughts around them, in order
+        assert len(ends) == len(jobs[index].tokens) + 2 and int(ends[-1]) == len(audio)
+        assert bool((ends[1:] > ends[:-1]).all())
     assert sorted(together) == [0, 1, 2, 3]
     for index, audio in enumerate(alone):
         assert len(audio) % FRAME == 0
@@ -181,3 +185,16 @@ def test_shards_spoken_together_hold_what_each_would_alone(tmp_path: Path) -> No
     kept = [[(row["prompt"], row["transcript"], row["voice"]) for row in each] for each in rows]
     assert kept[0] == kept[1] == kept[2] and [row[0] for row in kept[0]] == [texts[0], texts[2]]
     assert all((together[1].folder / row["path"]).exists() for row in rows[2])
+    for row in rows[1]:  # between its words, which the voice alone does not say
+        assert len(row["places"]) == row["transcript"].count(" ")
+        assert sorted({0, *row["places"], row["samples"]}) == [0, *row["places"], row["samples"]]
+    assert not any(row["places"] for row in rows[0])
+
+
+def test_words_are_found_among_the_tokens_and_where_they_are_heard() -> None:
+    ids = vocabulary()
+    tokens = [ids[each] for each in "ɡO ˈɑn"]
+    ends = word_ends(tokens, [600, 1_200, 1_800, 2_400, 3_000, 3_600, 4_200, 4_800])  # with the noughts around them
+    assert ends == [1_800]
+    assert between("go on", ends, Speaker("kokoro/af_heart", tract=1.25)) == [960]  # a longer throat, at 16 kHz
+    assert between("go on up", ends, Speaker("kokoro/af_heart")) == []

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from audio import SAMPLE_RATE, Samples
 from training.augment import CHANCES, QUIET, Surroundings
-from training.gpu.corpus import FULL_SCALE, Corpus
+from training.gpu.corpus import FULL_SCALE, Corpus, Int64
 from training.kernels import GRID_SAMPLES
 
 ROOM_SAMPLES = SAMPLE_RATE
@@ -38,9 +38,10 @@ class Augmenter:
         response = response[int(np.argmax(np.abs(response))) :][:ROOM_SAMPLES]
         return functional.pad(torch.from_numpy(response.copy()), (0, ROOM_SAMPLES - len(response))).to(self.device)
 
-    def __call__(self, chosen: NDArray[np.int64], rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
-        """Audio, shape (utterances, samples), float32; lengths (utterances,); samples before speech (utterances, 1)."""
-        audio, lengths, before = self.spoken(chosen, rng)
+    def __call__(self, chosen: Int64, samples: Int64, rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
+        """Of these utterances so many samples: audio, shape (utterances, samples), float32; lengths (utterances,);
+        samples before speech (utterances, 1)."""
+        audio, lengths, before = self.spoken(chosen, samples, rng)
         audio = self.sometimes("room", audio, self.reverberated(audio), rng)
         audio = self.sometimes("noise", audio, self.disturbed(audio, rng), rng)
         audio = self.coloured(audio, rng)
@@ -67,22 +68,24 @@ class Augmenter:
             audio = audio.index_copy(0, at, change(audio[at], rng))
         return audio
 
-    def spoken(self, chosen: NDArray[np.int64], rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
-        """Faster or slower by up to 19 %, with silence around; lengths and the silence before in samples."""
+    def spoken(self, chosen: Int64, samples: Int64, rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
+        """Faster or slower by up to 19 %, with silence around, none after one that still goes on; lengths and the
+        silence before in samples."""
         faster = np.where(rng.random(len(chosen)) < self.strength, 2 ** rng.uniform(-0.25, 0.25, len(chosen)), 1.0)
         before, after = (rng.uniform(0.02, 0.6, (2, len(chosen))) * SAMPLE_RATE).astype(np.int64)
-        lengths = before + np.ceil(self.corpus.samples[chosen] / faster).astype(np.int64) + after
+        after[samples < self.corpus.samples[chosen]] = 0
+        lengths = before + np.ceil(samples / faster).astype(np.int64) + after
         padded = -(-int(lengths.max()) // GRID_SAMPLES) * GRID_SAMPLES
         clock = torch.arange(padded, device=self.device, dtype=torch.float64)
         places = (clock - self.on_device(before)[:, None]) * self.on_device(faster)[:, None]
-        return self.read(chosen, places), self.on_device(lengths), self.on_device(before)
+        return self.read(chosen, samples, places), self.on_device(lengths), self.on_device(before)
 
-    def read(self, chosen: NDArray[np.int64], places: Tensor) -> Tensor:
+    def read(self, chosen: Int64, samples: Int64, places: Tensor) -> Tensor:
         """The corpus between its samples, by cubic interpolation (Catmull and Rom 1974); zero outside an utterance."""
-        starts, samples = (self.on_device(of[chosen])[:, None] for of in (self.corpus.starts, self.corpus.samples))
+        starts, until = (self.on_device(of)[:, None] for of in (self.corpus.starts[chosen], samples))
         whole = places.floor()
         part, at = (places - whole).float(), whole.long()
-        a, b, c, d = (self._at(starts, samples, at + step) for step in (-1, 0, 1, 2))
+        a, b, c, d = (self._at(starts, until, at + step) for step in (-1, 0, 1, 2))
         return b + 0.5 * part * (c - a + part * (2 * a - 5 * b + 4 * c - d + part * (3 * (b - c) + d - a)))
 
     def _at(self, starts: Tensor, samples: Tensor, at: Tensor) -> Tensor:

@@ -9,13 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from audio import Samples
+from audio import SAMPLE_RATE, Samples
 from training.augment import from_onset
-from training.data import Tokenizer, column, read_audio
+from training.cuts import found_places, listed, within
+from training.data import Tokenizer, read_audio
 from training.recipe import Recipe
 
 Int16 = NDArray[np.int16]
+Int64 = NDArray[np.int64]
 FULL_SCALE = 32_768
+GAP_S = (0.05, 0.6)  # between two utterances in a row
+NOWHERE = np.empty((0, 2), np.int64)
 LENGTHS_DIFFER = 0.1  # of two utterances beside each other, as a share: more makes batches differ more, and pads more
 
 
@@ -24,18 +28,54 @@ class Corpus:
     """Utterances, each without the silence before it."""
 
     audio: torch.Tensor  # int16, shape (samples of all,)
-    starts: NDArray[np.int64]  # of each utterance in it
-    samples: NDArray[np.int64]
-    tokens: list[NDArray[np.int64]]
-    takes: NDArray[np.int64]  # how often each is heard in an epoch
+    starts: Int64  # of each utterance in it
+    samples: Int64
+    tokens: list[Int64]
+    takes: Int64  # how often each is heard in an epoch
+    words: list[Int64]  # samples and tokens of each up to the end of each of its words (words, 2), where known
 
     @classmethod
-    def of(cls, clips: Sequence[Int16], tokens: list[NDArray[np.int64]], takes: Sequence[int], device: str) -> "Corpus":
+    def of(
+        cls, clips: Sequence[Int16], tokens: list[Int64], takes: Sequence[int], device: str,
+        words: list[Int64] | None = None,
+    ) -> "Corpus":  # fmt: skip
         samples = np.array([len(clip) for clip in clips], np.int64)
         audio = torch.from_numpy(np.concatenate(clips)).to(device)
-        return cls(audio, np.cumsum(samples) - samples, samples, tokens, np.asarray(takes, np.int64))
+        words = words or [NOWHERE] * len(clips)
+        return cls(audio, np.cumsum(samples) - samples, samples, tokens, np.asarray(takes, np.int64), words)
 
-    def batches(self, batch_samples: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    def joined(self, count: int, longest: int, rng: np.random.Generator) -> "Corpus":
+        """With `count` more utterances: two of these in a row, of `longest` samples at most."""
+        clips: list[torch.Tensor] = []
+        tokens, words = [], []
+        while len(clips) < count:
+            one, other = (int(index) for index in rng.integers(len(self.samples), size=2))
+            gap = int(rng.uniform(*GAP_S) * SAMPLE_RATE)
+            if self.samples[one] + gap + self.samples[other] > longest:
+                continue
+            before = np.array([self.samples[one], len(self.tokens[one])])
+            clips.append(torch.cat([self.clip(one), self.audio.new_zeros(gap), self.clip(other)]))
+            tokens.append(np.concatenate([self.tokens[one], self.tokens[other]]))
+            words.append(np.concatenate([self.words[one], before[None], self.words[other] + before + [gap, 0]]))
+        samples = np.concatenate([self.samples, np.array([len(clip) for clip in clips], np.int64)])
+        audio, takes = torch.cat([self.audio, *clips]), np.concatenate([self.takes, np.ones(count, np.int64)])
+        return Corpus(audio, np.cumsum(samples) - samples, samples, self.tokens + tokens, takes, self.words + words)
+
+    def clip(self, index: int) -> torch.Tensor:
+        return self.audio[self.starts[index] : self.starts[index] + self.samples[index]]
+
+    def said(self, chosen: Int64, cut_off: float, rng: np.random.Generator) -> tuple[Int64, list[Int64]]:
+        """Of these utterances how many samples are heard, and the tokens; the share `cut_off` ends within a word."""
+        samples, tokens = self.samples[chosen], [self.tokens[index] for index in chosen]
+        for row, index in enumerate(chosen):
+            words = self.words[index]
+            if len(words) and rng.random() < cut_off:
+                word = int(rng.integers(len(words)))
+                samples[row] = within([*words[:, 0], samples[row]], word, rng)
+                tokens[row] = tokens[row][: words[word, 1]]
+        return samples, tokens
+
+    def batches(self, batch_samples: int, rng: np.random.Generator) -> Iterator[Int64]:
         """Indices of utterances of about the same length, without end; a batch, padded, has `batch_samples` at most."""
         while True:
             heard = np.repeat(np.arange(len(self.samples)), self.takes)
@@ -50,7 +90,14 @@ def clip(audio: Samples) -> Int16:
     return np.round(np.clip(from_onset(audio), -1, 1) * (FULL_SCALE - 1)).astype(np.int16)
 
 
-def cut(order: NDArray[np.int64], samples: NDArray[np.int64], batch_samples: int) -> list[NDArray[np.int64]]:
+def word_ends(text: str, places: Sequence[int], skipped: int, space: str, tokenizer: Tokenizer) -> Int64:
+    """Samples and tokens up to the end of each word but the last; of the audio so many samples are left out."""
+    words = text.split(space) if space else list(text)
+    tokens = [len(tokenizer(space.join(words[: number + 1]))) for number in range(len(places))]
+    return np.array([*zip(np.maximum(np.array(places) - skipped, 0), tokens, strict=True)], np.int64).reshape(-1, 2)
+
+
+def cut(order: Int64, samples: Int64, batch_samples: int) -> list[Int64]:
     """Utterances in this order into batches that hold `batch_samples` at most when each is as long as its longest."""
     batches, start, longest = [], 0, 0
     for at, index in enumerate(order):
@@ -63,7 +110,10 @@ def cut(order: NDArray[np.int64], samples: NDArray[np.int64], batch_samples: int
 
 def of_lists(recipe: Recipe, folder: Path, device: str) -> Corpus:
     """What stage `data` has listed for a step: a clip that is listed several times is read once."""
-    tokenizer = Tokenizer(recipe)
-    counted = Counter(zip(column(folder / "wav.scp"), column(folder / "text"), strict=True))
-    clips = [clip(read_audio(path)) for path, _ in counted]
-    return Corpus.of(clips, [tokenizer(text) for _, text in counted], list(counted.values()), device)
+    tokenizer, places = Tokenizer(recipe), found_places(recipe)
+    counted = Counter(listed(folder))
+    clips, words = [], []
+    for one in counted:
+        clips.append(clip(read_audio(one.path)))
+        words.append(word_ends(one.text, places.get(one.id, []), one.samples - len(clips[-1]), recipe.space, tokenizer))
+    return Corpus.of(clips, [tokenizer(one.text) for one in counted], list(counted.values()), device, words)

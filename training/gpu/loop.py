@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.rnn import pad_sequence
 
 from audio import SAMPLE_RATE
 from training.augment import Surroundings
 from training.gpu.augment import Augmenter
-from training.gpu.corpus import Corpus
+from training.gpu.corpus import Corpus, Int64
 from training.onset import BlankBeforeSpeech
 
 NO_TOKEN = -1  # fills up texts
@@ -72,7 +71,8 @@ def train(
             break
         for group in optimizer.param_groups:
             group["lr"] = step["max_lr"] * step_size(progress, step["rises"])
-        stats = descend(model, optimizer, batch(corpus, chosen, augment(chosen, rng)), settings.grad_clip)
+        samples, texts = corpus.said(chosen, float(step.get("cut_off", 0.0)), rng)
+        stats = descend(model, optimizer, batch(texts, augment(chosen, samples, rng)), settings.grad_clip)
         heard_s += float(corpus.samples[chosen].sum()) / SAMPLE_RATE
         if number % LOG_STEPS == 0:
             said = ", ".join(f"{name} {float(stats[name]):.3f}" for name in ("loss_ctc", "loss_att", "acc"))
@@ -80,12 +80,11 @@ def train(
     torch.save(model.state_dict(), config.parent / "latest.pth")
 
 
-def batch(corpus: Corpus, chosen: NDArray[np.int64], heard: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
+def batch(texts: list[Int64], heard: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
     """As ESPnet2's models take it."""
     speech, lengths, onset = heard
-    texts = [torch.from_numpy(corpus.tokens[index]) for index in chosen]
     text_lengths = torch.tensor([len(text) for text in texts])
-    text = pad_sequence(texts, batch_first=True, padding_value=NO_TOKEN)
+    text = pad_sequence([torch.from_numpy(text) for text in texts], batch_first=True, padding_value=NO_TOKEN)
     device = speech.device
     return {"speech": speech, "speech_lengths": lengths, "onset": onset} | {
         "text": text.to(device, non_blocking=True),

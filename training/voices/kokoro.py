@@ -74,6 +74,12 @@ def utterance(phonemes: str, voice: str, speaker: Speaker) -> Utterance:
     return Utterance(tokens, np.asarray(style, np.float32), float(np.clip(speaker.spoken_tempo, 0.5, 2.0)))
 
 
+def word_ends(tokens: list[int], ends: list[int]) -> list[int]:
+    """Of all words but the last, from the ends of the tokens; these have one before and one after."""
+    space = vocabulary()[" "]
+    return [ends[at] for at, token in enumerate(tokens) if token == space]
+
+
 def says(asked: Utterance) -> tuple[NDArray[np.floating], int]:
     """The pitch moves with the tract."""
     inputs = {

@@ -21,6 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from training.voices.kokoro import Utterance
 
+Spoken = tuple[int, Tensor, Tensor]  # a job, its audio, the samples up to the end of each token, outer zeros included
 FRAME = 600  # samples in a frame of duration, at 24 kHz
 PENDING = 8192  # jobs whose texts are read before the first of them is spoken: 4 GB
 PADDING = 0.03  # of an utterance: a tenth would be heard in short ones, whose norms see the silence
@@ -127,8 +128,8 @@ def batches(frames: Sequence[int], batch: int) -> Iterator[list[int]]:
 
 
 @torch.inference_mode()
-def speak(model: Kokoro, jobs: Sequence[Utterance], device: str, batch: int = 64) -> Iterator[tuple[int, Tensor]]:
-    """Each job's index and its audio at 24 kHz, float32, on the device; in order of length, not of the jobs."""
+def speak(model: Kokoro, jobs: Sequence[Utterance], device: str, batch: int = 64) -> Iterator[Spoken]:
+    """Each job with its audio at 24 kHz, float32, on the device; in order of length, not of the jobs."""
     order = sorted(range(len(jobs)), key=lambda job: len(jobs[job].tokens))
     for start in range(0, len(order), PENDING):
         pending = order[start : start + PENDING]
@@ -150,14 +151,14 @@ def _read(model: Kokoro, jobs: Sequence[Utterance], chosen: list[int], device: s
         yield Read(job, prosody, text, durations, frames[row])
 
 
-def _say(model: Kokoro, jobs: Sequence[Utterance], reads: list[Read], device: str) -> Iterator[tuple[int, Tensor]]:
+def _say(model: Kokoro, jobs: Sequence[Utterance], reads: list[Read], device: str) -> Iterator[Spoken]:
     lengths = torch.tensor([len(read.durations) for read in reads], device=device)
     prosody = pad_sequence([read.prosody for read in reads], batch_first=True)
     text = pad_sequence([read.text for read in reads], batch_first=True)
     durations = lengthened(pad_sequence([read.durations for read in reads], batch_first=True), lengths)
     audio = model.say(prosody, text, durations, _styles(jobs, [read.job for read in reads], device))
     for read, samples in zip(reads, audio, strict=True):
-        yield read.job, samples[: read.frames * FRAME]
+        yield read.job, samples[: read.frames * FRAME], read.durations.cumsum(0) * FRAME
 
 
 def _styles(jobs: Sequence[Utterance], chosen: list[int], device: str) -> Tensor:

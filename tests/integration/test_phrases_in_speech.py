@@ -16,12 +16,12 @@ pytestmark = [
     pytest.mark.skipif(not MODEL.exists(), reason="needs the bundled model"),
 ]
 RARE = {  # words that the model missed when this was written; it may learn some of them
-    "peaceful": "librispeech/533-1066-0008.flac",
-    "dishes": "librispeech/533-1066-0004.flac",
-    "newberg": "librispeech/367-130732-0005.flac",
-    "thousands": "librispeech/533-1066-0001.flac",
-    "arranged": "librispeech/367-130732-0005.flac",
-    "highest": "librispeech/367-130732-0005.flac",
+    "principally": "ljspeech/LJ001-0010.flac",
+    "gutenberg": "ljspeech/LJ001-0021.flac",
+    "missal": "ljspeech/LJ001-0022.flac",
+    "shocked": "librispeech/1688-142285-0007.flac",
+    "medicine": "librispeech/1998-15444-0001.flac",
+    "inform": "librispeech/1998-15444-0006.flac",
 }
 BOOST = 5.0
 SEARCHES = ("two_pass", "exact")

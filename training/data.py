@@ -22,7 +22,6 @@ from recognizer.kana import hiragana, reading
 from training import asterisk
 from training.augment import hiss
 from training.recipe import Recipe
-from training.whisper_text import write_pieces
 
 FIXTURES = Path(os.environ.get("SPEECH_FIXTURES", "../shared/speech"))
 # files of a recipe's folder
@@ -211,6 +210,8 @@ def units(texts: list[str], recipe: Recipe) -> list[str]:
         return ["<space>" if each == " " else each for each in sorted(set("".join(texts)))]
     model = recipe.work / BPE_MODEL
     if "merges" in recipe.data:
+        from training.whisper_text import write_pieces  # needs torch, which who only reads recordings does not
+
         write_pieces(model, recipe.data["merges"])
     else:
         settings = {"vocab_size": recipe.data["pieces"], "character_coverage": 1.0, "hard_vocab_limit": False}

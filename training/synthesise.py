@@ -77,7 +77,7 @@ def make(shard: Shard) -> float:
     """Speaks one shard; returns its length in seconds."""
     speak, drawn = speaking(shard.lang), speakers(shard)
     said = (speak(prompt.text, speaker) for prompt, speaker in zip(shard.prompts, drawn, strict=True))
-    return write(shard, drawn, said)
+    return write(shard, drawn, said, repeat([], len(drawn)))
 
 
 def make_together(shards: list[Shard], device: str = "cuda", count: int = 15) -> Iterator[float]:
@@ -116,12 +116,12 @@ def _asked(shard: Shard, drawn: list[Speaker]) -> list[tuple[str, kokoro.Utteran
     return [ask(prompt.text, speaker) for prompt, speaker in zip(shard.prompts, drawn, strict=True)]
 
 
-def write(shard: Shard, drawn: list[Speaker], said: Iterable[Said], places: Iterable[list[int]] = repeat([])) -> float:
+def write(shard: Shard, drawn: list[Speaker], said: Iterable[Said], places: Iterable[list[int]]) -> float:
     """Returns the length in seconds; `places`: samples between words. The rows are written last: they say that the
     shard is whole."""
     shard.folder.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
-    for prompt, speaker, spoken, words in zip(shard.prompts, drawn, said, places, strict=False):
+    for prompt, speaker, spoken, words in zip(shard.prompts, drawn, said, places, strict=True):
         if spoken is None:
             continue
         transcript, audio = spoken

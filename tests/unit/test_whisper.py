@@ -23,6 +23,8 @@ from training.gpu.corpus import of_lists
 from training.recipe import Recipe
 
 FRAMES = 40
+LEFT = {"encoder": 0.6, "ctc": 0.1, "decoder": 0.2, "words": 0.85, "text": 0.6}
+"""Of what a model differs by as it begins, the share it may still differ by; a rounding moves half-way words most."""
 
 
 def test_a_file_is_read_with_every_constant() -> None:
@@ -135,8 +137,7 @@ def assert_nearer(recipe: Recipe, begun: dict[str, torch.Tensor]) -> None:
         with torch.inference_mode():
             apart.append(distil.differences(pupil, teacher, audio, tokens))
     before, after = apart
-    assert all(after[part] < 0.7 * before[part] for part in ("encoder", "words", "text"))
-    assert after["decoder"] < before["decoder"]
+    assert all(after[part] < share * before[part] for part, share in LEFT.items())
 
 
 def test_the_first_model_has_come_nearer_to_whisper(recipe: Recipe) -> None:

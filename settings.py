@@ -39,7 +39,7 @@ class Settings:
     workers: int = conf_sample.WORKERS
     worker_threads: int = conf_sample.WORKER_THREADS
     decoding: str = conf_sample.DECODING
-    decoder_int8: bool = conf_sample.DECODER_INT8
+    precision: str = conf_sample.PRECISION
     lm_weight: float = conf_sample.LM_WEIGHT
     beam_size: int = conf_sample.BEAM_SIZE
     decode_timeout_s: float = conf_sample.DECODE_TIMEOUT_S
@@ -114,6 +114,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "sample_bits": (16, 32),
     "device": ("auto", "cpu", "cuda"),
     "decoding": ("auto", "two_pass", "exact", "ctc", "stock"),
+    "precision": ("auto", "float32", "int8"),
 }
 
 

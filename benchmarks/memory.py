@@ -24,7 +24,7 @@ def resident_mb() -> float:
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     cache = Path("cache")
-    options = EngineOptions("cpu", "auto", 5, False, 0.0, 1, cache)
+    options = EngineOptions("cpu", "auto", 5, "auto", 0.0, 1, cache)
     engine = load_engine(resolve("bundled:en-small", cache), options)
     engine.warm_up()
     clips = held_out_clips()

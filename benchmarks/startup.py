@@ -21,7 +21,7 @@ def worker(folder: str, decoding: str) -> None:
     """One worker process: says when it is ready, then its proportional set size in MB."""
     place = Path(folder)
     files = ModelFiles("random", place / "config.yaml", place / "model.pth")
-    load_engine(files, EngineOptions("cpu", decoding, 5, False, 0.0, 1, place)).warm_up()
+    load_engine(files, EngineOptions("cpu", decoding, 5, "auto", 0.0, 1, place)).warm_up()
     print("ready", flush=True)
     sys.stdin.readline()
     rollup = Path("/proc/self/smaps_rollup").read_text(encoding="utf-8").splitlines()

@@ -19,7 +19,7 @@ def build_backends(settings: Settings) -> dict[str, Backend]:
         settings.device,
         settings.decoding,
         settings.beam_size,
-        settings.decoder_int8,
+        settings.precision,
         settings.lm_weight,
         settings.worker_threads,
         cache_dir,

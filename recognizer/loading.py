@@ -13,6 +13,7 @@ from recognizer.kana import KanaEngine, WritingScores
 from recognizer.models import ModelFiles
 
 SEARCHES = ("two_pass", "exact", "ctc", "stock")
+PRECISIONS = ("float32", "int8")
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class EngineOptions:
     device: str  # auto | cpu | cuda
     decoding: str  # one of SEARCHES; auto: what the package names, or two_pass
     beam_size: int
-    decoder_int8: bool
+    precision: str  # of the weights on a CPU, one of PRECISIONS; auto: what the package names, or float32
     lm_weight: float
     threads: int
     cache_dir: Path
@@ -30,15 +31,18 @@ class EngineOptions:
 
 def load_engine(files: ModelFiles, options: EngineOptions) -> Engine:
     """An engine that writes as people of its language do. Raises ModelError."""
-    engine = _load_engine(files, replace(options, decoding=_search(files, options.decoding)))
+    search = _chosen(files, "search", options.decoding, SEARCHES)
+    precision = _chosen(files, "precision", options.precision, PRECISIONS)
+    engine = _load_engine(files, replace(options, decoding=search, precision=precision))
     return KanaEngine(engine) if files.decoding.get("writes") == "kana" else engine
 
 
-def _search(files: ModelFiles, wanted: str) -> str:
-    search = files.decoding.get("search", SEARCHES[0]) if wanted == "auto" else wanted
-    if search not in SEARCHES:
-        raise ModelError(f"meta.yaml of the model {files.name}: search must be one of {', '.join(SEARCHES)}")
-    return str(search)
+def _chosen(files: ModelFiles, name: str, wanted: str, allowed: Sequence[str]) -> str:
+    """What is wanted; for `auto` what the package names, or the first that is allowed."""
+    chosen = files.decoding.get(name, allowed[0]) if wanted == "auto" else wanted
+    if chosen not in allowed:
+        raise ModelError(f"meta.yaml of the model {files.name}: {name} must be one of {', '.join(allowed)}")
+    return str(chosen)
 
 
 def _load_engine(files: ModelFiles, options: EngineOptions) -> Engine:
@@ -117,8 +121,8 @@ def _package(files: ModelFiles, device: str, options: EngineOptions) -> tuple[An
     refusal = "no ONNX Runtime for CUDA"
     if device == "cpu":
         try:
-            exported = export.load_exported(files, options.cache_dir, options.threads, int8=options.decoder_int8)
-            return exported, "ONNX Runtime"
+            exported = export.load_exported(files, options.cache_dir, options.threads, options.precision)
+            return exported, f"ONNX Runtime, {options.precision}"
         except package.UnsupportedError as error:
             refusal = str(error)
     _set_threads(options.threads)

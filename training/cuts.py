@@ -65,16 +65,15 @@ def within(ends: Sequence[int], word: int, rng: Rng) -> int:
 def cut_off(recipe: Recipe, step: dict[str, Any]) -> CutOff:
     """As a step of the curriculum wishes, or one of stage `begin`."""
     share = float(step.get("cut_off", 0.0))
-    if not share:
-        return CutOff()
-    if not (found := found_places(recipe)):
-        raise SystemExit("a step cuts utterances off: run stage `cuts` first")
-    return CutOff(share, found, recipe.space)
+    return CutOff(share, found_places(recipe, step), recipe.space) if share else CutOff()
 
 
-def found_places(recipe: Recipe) -> dict[str, list[int]]:
-    """By id of a clip."""
-    return {row["id"]: row["places"] for row in _rows(recipe)}
+def found_places(recipe: Recipe, step: dict[str, Any]) -> dict[str, list[int]]:
+    """By id of a clip; nothing before stage `cuts`, which a step with `cut_off` wants."""
+    found = {row["id"]: row["places"] for row in _rows(recipe)}
+    if step.get("cut_off") and not found:
+        raise SystemExit(f"a step of {recipe.name} has cut_off: {step['cut_off']}; run stage `cuts` first")
+    return found
 
 
 def cuts(recipe: Recipe) -> None:

@@ -137,7 +137,7 @@ def learn_resident(recipe: Recipe, pupil: Pupil, teacher: Teacher, step: dict[st
     from training.gpu import begin, corpus
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    heard = corpus.of_lists(recipe, recipe.work / "train-0", device)
+    heard = corpus.of_lists(recipe, recipe.work / "train-0", device, step)
     if pairs := step.get("pairs"):
         heard = heard.joined(int(pairs), LONGEST, np.random.default_rng(recipe.data["seed"]))
     begin.learn(pupil, teacher, heard, surroundings(), step, recipe.asr["seed"])

@@ -102,7 +102,7 @@ def bundled(recipe: Recipe, *, writes: bool, calibrated: bool = True) -> Engine:
     for key in ([] if writes else ["writes"]) + ([] if calibrated else ["confidence"]):
         files.decoding.pop(key, None)
     beam = recipe.pack["decoding"]["beam_size"]
-    return load_engine(files, EngineOptions("auto", "auto", beam, False, 0.0, 2, Path("cache")))
+    return load_engine(files, EngineOptions("auto", "auto", beam, "auto", 0.0, 2, Path("cache")))
 
 
 def padded(spoken: Spoken, rng: np.random.Generator) -> Samples:

@@ -7,7 +7,9 @@ import contextlib
 import fcntl
 import json
 import logging
+import math
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from typing import Any
 
 from recognizer.base import ModelError
 from recognizer.decoding import package
-from recognizer.decoding.networks import ENCODER, MEMORY, STEP, STEP_INT8, optimise
+from recognizer.decoding.networks import ENCODER, FLOAT32, INT8, MEMORY, STEP, optimise
 from recognizer.decoding.package import Package, UnsupportedError
 from recognizer.decoding.parts import check, features_of, graphs_of, vocabulary_of
 from recognizer.models import ModelFiles
@@ -36,10 +38,10 @@ class _DamagedError(ModelError):
     """An export that does not load."""
 
 
-def load_exported(files: ModelFiles, cache_dir: Path, threads: int, *, int8: bool = False) -> Package:
+def load_exported(files: ModelFiles, cache_dir: Path, threads: int, precision: str = FLOAT32) -> Package:
     """An export that does not load is made again, once. Raises ModelError and UnsupportedError."""
-    folder = ensure_exported(files, cache_dir)
-    load = partial(_load, files, folder, threads, int8)
+    folder = ensure_exported(files, cache_dir, precision)
+    load = partial(_load, files, folder, threads)
     with contextlib.suppress(_DamagedError):
         return load()
     with _locked(folder):
@@ -47,13 +49,13 @@ def load_exported(files: ModelFiles, cache_dir: Path, threads: int, *, int8: boo
             return load()  # another worker made it again meanwhile
         except _DamagedError as error:
             log.warning("%s and is made again", error)
-        _export_in_another_process(files, folder)
+        _export_in_another_process(files, folder, precision)
     return load()
 
 
-def _load(files: ModelFiles, folder: Path, threads: int, int8: bool) -> Package:
+def _load(files: ModelFiles, folder: Path, threads: int) -> Package:
     try:
-        return package.load(folder, threads, int8=int8)
+        return package.load(folder, threads)
     except UnsupportedError:
         raise
     except Exception as error:  # whatever damaged files make numpy, json and ONNX Runtime raise
@@ -61,15 +63,15 @@ def _load(files: ModelFiles, folder: Path, threads: int, int8: bool) -> Package:
         raise _DamagedError(message) from error
 
 
-def ensure_exported(files: ModelFiles, cache_dir: Path) -> Path:
+def ensure_exported(files: ModelFiles, cache_dir: Path, precision: str = FLOAT32) -> Path:
     """Returns the folder of the export; the first of several workers makes it. Raises ModelError."""
-    folder = package.folder_for(files, cache_dir)
+    folder = package.folder_for(files, cache_dir, precision)
     if folder.exists():
         return folder
     with _locked(folder):
         if not folder.exists():
             log.warning("the model %s is prepared for this processor; it happens once", files.name)
-            _export_in_another_process(files, folder)
+            _export_in_another_process(files, folder, precision)
     return folder
 
 
@@ -91,12 +93,11 @@ def _model(folder: Path) -> str:
     return folder.name.partition("-")[0]
 
 
-def _export_in_another_process(files: ModelFiles, folder: Path) -> None:
+def _export_in_another_process(files: ModelFiles, folder: Path, precision: str) -> None:
     draft = Path(tempfile.mkdtemp(prefix=f"{_model(folder)}-", dir=folder.parent))
     try:
-        task = json.dumps(
-            {"config": str(files.asr_train_config), "weights": str(files.asr_model_file), "to": str(draft)}
-        )
+        names = {"config": files.asr_train_config, "weights": files.asr_model_file, "to": draft, "precision": precision}
+        task = json.dumps(names, default=str)
         command = [sys.executable, "-m", "recognizer.decoding.export"]
         done = subprocess.run(command, input=task, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S)
         if -done.returncode in CRASHES:
@@ -121,7 +122,7 @@ def _refuse(folder: Path, reason: str) -> None:
 
 
 def _remove_outdated(folder: Path) -> None:
-    """The exports for other processors, versions and files of this model, and what an export that was killed left.
+    """The exports for other processors, precisions, versions and files of this model, and what a killed one left.
 
     A worker that uses one has it mapped and does not notice.
     """
@@ -164,11 +165,18 @@ def write_onnx(graphs: dict[str, Any], bins: int, folder: Path) -> None:
 
 
 def quantise(folder: Path) -> None:
-    """Writes the decoder once more with weights of 8 bits; the encoder loses too much by it."""
+    """The networks of a folder get matrices of 8 bits, with a scale for each output; what comes in is rounded as it
+    comes.
+
+    An x86 processor without VNNI adds two products in 16 bits, which hold them only if the weights have 7.
+    """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    source, target = folder / f"{STEP}.onnx", folder / f"{STEP_INT8}.onnx"
-    quantize_dynamic(str(source), str(target), weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gemm"])
+    overflows = platform.machine() == "x86_64" and "vnni" not in package.instructions()
+    for path in map(str, folder.glob("*.onnx")):
+        quantize_dynamic(
+            path, path, ["MatMul", "Gemm"], per_channel=True, reduce_range=overflows, weight_type=QuantType.QInt8
+        )
 
 
 Axes = dict[str, dict[int, str]]
@@ -189,24 +197,24 @@ def _axes(depth: int) -> dict[str, tuple[Axes, Axes]]:
     }
 
 
-def export(config: Path, weights: Path, folder: Path) -> None:
+def export(config: Path, weights: Path, folder: Path, precision: str) -> None:
     """Raises ModelError for files that are broken."""
     from recognizer.espnet import build_model
 
-    export_model(*build_model(config, weights), folder)
+    export_model(*build_model(config, weights), folder, precision)
 
 
-def export_model(model: Any, args: Any, folder: Path) -> None:
+def export_model(model: Any, args: Any, folder: Path, precision: str = FLOAT32) -> None:
     """The files of recognizer.decoding.package, or the reason why there are none."""
     try:
         features, vocabulary, graphs = features_of(model), vocabulary_of(model, args), graphs_of(model)
         package.save(folder, features, vocabulary)
         with tempfile.TemporaryDirectory(dir=folder) as raw:
             write_onnx(graphs, features.filters.shape[1], Path(raw))
-            quantise(Path(raw))
-            for path in Path(raw).glob("*.onnx"):
-                optimise(path, folder / path.name)
-        check(model, package.load(folder, threads=1))
+            check(model, _optimised(Path(raw), folder))
+            if precision == INT8:
+                quantise(Path(raw))
+                check(model, _optimised(Path(raw), folder), math.inf)  # its rounding is meant; it has to run
     except Exception as error:  # the exporter and ESPnet raise of all kinds; the stock search is left
         reason = (
             str(error) if isinstance(error, UnsupportedError) else f"an export that failed ({type(error).__name__})"
@@ -214,10 +222,16 @@ def export_model(model: Any, args: Any, folder: Path) -> None:
         (folder / package.REFUSAL).write_text(reason, encoding="utf-8")
 
 
+def _optimised(raw: Path, folder: Path) -> Package:
+    for path in raw.glob("*.onnx"):
+        optimise(path, folder / path.name)
+    return package.load(folder, threads=1)
+
+
 def main() -> None:
     task = json.load(sys.stdin)
     try:
-        export(Path(task["config"]), Path(task["weights"]), Path(task["to"]))
+        export(Path(task["config"]), Path(task["weights"]), Path(task["to"]), task["precision"])
     except ModelError as error:
         sys.exit(str(error))
 

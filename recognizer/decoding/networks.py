@@ -22,7 +22,7 @@ BATCH = "batch"  # the encoder of several utterances, in torch only
 MOST_TOGETHER = 16
 SHARED_BYTES = 65_536  # of a weight that is mapped, so that workers share it
 CACHE_LINE = 64
-STEP_INT8 = "step-int8"  # the same with weights of 8 bits
+FLOAT32, INT8 = "float32", "int8"  # what the weights of exported files are
 
 
 class Networks(Protocol):
@@ -58,9 +58,9 @@ class OnnxNetworks:
 
     together = 1  # the cores are busy with one
 
-    def __init__(self, folder: Path, threads: int, *, int8: bool = False) -> None:
-        names = (ENCODER, MEMORY, STEP_INT8 if int8 else STEP)
-        self._encoder, self._memory, self._step = (_session(folder / f"{name}.onnx", threads) for name in names)
+    def __init__(self, folder: Path, threads: int) -> None:
+        files = (folder / f"{name}.onnx" for name in (ENCODER, MEMORY, STEP))
+        self._encoder, self._memory, self._step = (_session(path, threads) for path in files)
         self._step_inputs = [each.name for each in self._step.get_inputs()]
 
     def encode(self, features: Floats) -> tuple[Floats, Floats]:

@@ -11,10 +11,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from recognizer.decoding.features import Features
-from recognizer.decoding.networks import Networks, OnnxNetworks
+from recognizer.decoding.networks import FLOAT32, Networks, OnnxNetworks
 from recognizer.models import ModelFiles
 
-VERSION = 3  # of these files; another one takes the place of the old
+VERSION = 4  # of these files; another one takes the place of the old
 FEATURES, VOCABULARY, REFUSAL = "features.npz", "vocabulary.json", "unsupported.txt"
 
 
@@ -43,10 +43,10 @@ class Package:
     vocabulary: Vocabulary
 
 
-def folder_for(files: ModelFiles, cache_dir: Path) -> Path:
+def folder_for(files: ModelFiles, cache_dir: Path, precision: str = FLOAT32) -> Path:
     """Where the export of exactly these files belongs: MODEL-STATE, so that those of another state can be told."""
     weights = files.asr_model_file.stat()
-    state = f"{weights.st_size} {weights.st_mtime_ns} {VERSION} {_processor()}".encode()
+    state = f"{weights.st_size} {weights.st_mtime_ns} {VERSION} {precision} {_processor()}".encode()
     name = f"{_digest(str(files.asr_model_file).encode())}-{_digest(state + files.asr_train_config.read_bytes())}"
     return cache_dir.absolute() / "onnx" / name
 
@@ -57,10 +57,14 @@ def _digest(data: bytes) -> str:
 
 def _processor() -> str:
     """What the packed weights depend on."""
+    return f"{platform.machine()} {metadata.version('onnxruntime')} {instructions()}"
+
+
+def instructions() -> str:
+    """The kinds that the processor has, as Linux names them; nothing where it does not say."""
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
-    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return f"{platform.machine()} {metadata.version('onnxruntime')} {flags}"
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
 def save(folder: Path, features: Features, vocabulary: Vocabulary) -> None:
@@ -68,7 +72,7 @@ def save(folder: Path, features: Features, vocabulary: Vocabulary) -> None:
     (folder / VOCABULARY).write_text(json.dumps(asdict(vocabulary), ensure_ascii=False), encoding="utf-8")
 
 
-def load(folder: Path, threads: int, *, int8: bool = False) -> Package:
+def load(folder: Path, threads: int) -> Package:
     """Raises UnsupportedError when the export found that the model is of another kind; for broken files anything."""
     if (folder / REFUSAL).exists():
         raise UnsupportedError((folder / REFUSAL).read_text(encoding="utf-8"))
@@ -78,4 +82,4 @@ def load(folder: Path, threads: int, *, int8: bool = False) -> Package:
     threadpool_limits(1, "blas")  # numpy's own threads spin on after a product, on the cores that the networks want
     known = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
     vocabulary = Vocabulary(**{**known, "tokens": tuple(known["tokens"])})
-    return Package(OnnxNetworks(folder, threads, int8=int8), features, vocabulary)
+    return Package(OnnxNetworks(folder, threads), features, vocabulary)

@@ -23,10 +23,10 @@ def checked_torch_package(model: Any, args: Any, device: str) -> Package:
     return ready if device == "cpu" else replace(ready, networks=TorchNetworks(with_batches(graphs_of(model)), device))
 
 
-def check(model: Any, ready: Package) -> None:
+def check(model: Any, ready: Package, allowed: float = MAX_DIFFERENCE) -> None:
     """Raises UnsupportedError."""
     difference = largest_difference(model, ready)
-    if not difference <= MAX_DIFFERENCE:  # also when it is no number
+    if not difference <= allowed:  # also when it is no number
         raise UnsupportedError(f"networks that differ by {difference:.2g} from ESPnet's when taken apart")
 
 

@@ -177,12 +177,12 @@ def test_every_damage_is_noticed(
 ) -> None:
     files, cache = exported
     folder = shutil.copytree(package.folder_for(files, cache), tmp_path / "copy")
-    assert export._load(files, folder, 1, False).vocabulary.tokens
+    assert export._load(files, folder, 1).vocabulary.tokens
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_bytes(content)
     with pytest.raises(ModelError, match=r"does not load \(\w+\)$"):
-        export._load(files, folder, 1, False)
+        export._load(files, folder, 1)
 
 
 def test_an_export_takes_the_place_of_the_outdated_ones_of_its_model_only(

@@ -35,7 +35,7 @@ def engine() -> Iterator[Engine]:
     from recognizer.models import resolve
 
     cache = ROOT / "cache"
-    yield load_engine(resolve("bundled:ja-small", cache), EngineOptions("cpu", "two_pass", 5, False, 0.0, 1, cache))
+    yield load_engine(resolve("bundled:ja-small", cache), EngineOptions("cpu", "two_pass", 5, "auto", 0.0, 1, cache))
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.filterwarnings("default")
 NOISE = Request(np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32), True, Options())
 
 
-def options(cache_dir: Path, decoding: str, *, int8: bool = False, lm_weight: float = 0.0) -> EngineOptions:
-    return EngineOptions("cpu", decoding, 3, int8, lm_weight, 1, cache_dir)
+def options(cache_dir: Path, decoding: str, *, precision: str = "float32", lm_weight: float = 0.0) -> EngineOptions:
+    return EngineOptions("cpu", decoding, 3, precision, lm_weight, 1, cache_dir)
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +44,14 @@ def cache(files: ModelFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("decoding", ["two_pass", "exact", "ctc"])
 def test_the_fast_search(files: ModelFiles, cache: Path, decoding: str) -> None:
     engine = load_engine(files, options(cache, decoding))
-    assert engine.search == f"{decoding} search, ONNX Runtime" and len(engine.transcribe([NOISE])) == 1
+    assert engine.search == f"{decoding} search, ONNX Runtime, float32" and len(engine.transcribe([NOISE])) == 1
 
 
 @pytest.mark.parametrize(("named", "found"), [({"search": "exact"}, "exact"), ({}, "two_pass")])
 def test_a_package_may_name_its_search(files: ModelFiles, cache: Path, named: dict[str, str], found: str) -> None:
     files = replace(files, decoding=named)
-    assert load_engine(files, options(cache, "auto")).search == f"{found} search, ONNX Runtime"
-    assert load_engine(files, options(cache, "ctc")).search == "ctc search, ONNX Runtime"
+    assert load_engine(files, options(cache, "auto")).search == f"{found} search, ONNX Runtime, float32"
+    assert load_engine(files, options(cache, "ctc")).search == "ctc search, ONNX Runtime, float32"
 
 
 def test_a_search_that_nobody_knows_is_refused(files: ModelFiles, cache: Path) -> None:
@@ -59,14 +59,22 @@ def test_a_search_that_nobody_knows_is_refused(files: ModelFiles, cache: Path) -
         load_engine(replace(files, decoding={"search": "magic"}), options(cache, "auto"))
 
 
-def test_a_decoder_of_8_bits(files: ModelFiles, cache: Path) -> None:
-    plain, small = (load_engine(files, options(cache, "exact", int8=int8)) for int8 in (False, True))
-    for engine in (plain, small):
-        assert engine.transcribe([NOISE])[0].text
-    sizes = [
-        sum(path.stat().st_size for path in (cache / "onnx").glob(f"*/{name}.*")) for name in ("step-int8", "step")
-    ]
-    assert 0 < sizes[0] < sizes[1]
+def test_weights_of_8_bits(files: ModelFiles, tmp_path: Path) -> None:
+    sizes = []
+    for precision in ("float32", "int8"):
+        engine = load_engine(files, options(tmp_path, "exact", precision=precision))
+        assert engine.search == f"exact search, ONNX Runtime, {precision}" and engine.transcribe([NOISE])[0].text
+        (folder,) = (tmp_path / "onnx").glob("*-*")  # the other one is removed
+        sizes.append([sum(path.stat().st_size for path in folder.glob(f"{name}.*")) for name in ("encoder", "step")])
+    assert all(small < plain for plain, small in zip(*sizes, strict=True))
+
+
+def test_a_package_may_name_its_precision(files: ModelFiles, cache: Path) -> None:
+    files = replace(files, decoding={"precision": "int8"})
+    assert load_engine(files, options(cache, "ctc", precision="auto")).search == "ctc search, ONNX Runtime, int8"
+    assert load_engine(files, options(cache, "ctc")).search == "ctc search, ONNX Runtime, float32"
+    with pytest.raises(ModelError, match="precision must be one of float32, int8"):
+        load_engine(replace(files, decoding={"precision": "int4"}), options(cache, "ctc", precision="auto"))
 
 
 def test_confidence_of_another_shape_is_named(files: ModelFiles, cache: Path) -> None:
@@ -108,7 +116,7 @@ from pathlib import Path
 from recognizer.loading import EngineOptions, load_engine
 from recognizer.models import ModelFiles
 files = ModelFiles("m", Path({str(files.asr_train_config)!r}), Path({str(files.asr_model_file)!r}))
-load_engine(files, EngineOptions("auto", "two_pass", 3, False, 0.0, 1, Path({str(tmp_path)!r}))).warm_up()
+load_engine(files, EngineOptions("auto", "two_pass", 3, "auto", 0.0, 1, Path({str(tmp_path)!r}))).warm_up()
 assert not {{"torch", "espnet2"}} & set(sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)

@@ -33,7 +33,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     from recognizer.models import resolve
 
     cache = ROOT / "cache"
-    yield load_engine(resolve("bundled:en-small", cache), EngineOptions("cpu", request.param, 5, False, 0.0, 1, cache))
+    yield load_engine(resolve("bundled:en-small", cache), EngineOptions("cpu", request.param, 5, "auto", 0.0, 1, cache))
 
 
 def heard(engine: Engine, path: Path, *phrases: tuple[str, float]) -> str:

@@ -98,7 +98,7 @@ def by_directory(packed: Path, cache: Path) -> str:
 
 
 def transcript(reference: str, cache: Path, decoding: str, lm_weight: float = 0.0) -> str:
-    options = EngineOptions("cpu", decoding, 3, False, lm_weight, 1, cache)
+    options = EngineOptions("cpu", decoding, 3, "auto", lm_weight, 1, cache)
     request = Request(NOISE, True, Options("ja"))
     return load_engine(resolve(reference, cache), options).transcribe([request])[0].text
 

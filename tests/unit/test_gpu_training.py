@@ -17,7 +17,7 @@ from training.augment import Surroundings, coloured, drawn_room
 from training.data import Tokenizer
 from training.gpu.augment import Augmenter, clipped, levelled, mu_law, peak, power
 from training.gpu.corpus import Corpus, clip, cut, of_lists, word_ends
-from training.gpu.loop import step_size, train
+from training.gpu.loop import configured, step_size, train
 from training.kernels import GRID_SAMPLES
 from training.recipe import Recipe
 
@@ -119,6 +119,8 @@ def test_two_utterances_in_a_row_are_one_with_the_words_of_both() -> None:
         heard = speech.clip(index)
         assert float(heard[:16_000].abs().float().mean()) > 1_000 and not heard[16_010:16_700].any()
     assert speech.joined(1, 36_000, np.random.default_rng(0)).samples[-1] <= 36_000
+    with pytest.raises(ValueError, match="longest is 32000 samples"):
+        speech.joined(1, 32_000, np.random.default_rng(0))
 
 
 def test_words_end_where_the_clip_without_its_silence_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +185,19 @@ def config(folder: Path, **changes: object) -> Path:
 
 
 @pytest.mark.filterwarnings("default")  # torch's own
+def test_blocks_that_are_new_let_everything_pass_at_first(tmp_path: Path) -> None:
+    models = [configured(config(tmp_path))[0]]
+    torch.save(models[0].state_dict(), tmp_path / "latest.pth")
+    deeper = CONFIG["encoder_conf"] | {"num_blocks": CONFIG["encoder_conf"]["num_blocks"] + 2}
+    models.append(configured(config(tmp_path, encoder_conf=deeper, init_param=[str(tmp_path / "latest.pth")]))[0])
+    speech, samples = torch.from_numpy(tone(0.5))[None], torch.tensor([8_000])
+    with torch.inference_mode():
+        shallow, deep = (model.eval().encode(speech, samples)[0] for model in models)
+    assert len(models[1].encoder.encoders) == len(models[0].encoder.encoders) + 2
+    torch.testing.assert_close(deep, shallow, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.filterwarnings("default")  # torch's own
 def test_it_learns_and_leaves_what_the_recipe_goes_on_with(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,6 +224,9 @@ def test_a_clip_listed_twice_is_read_once(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "wav.scp").write_text(f"a-0 {tmp_path}/a.wav\na-1 {tmp_path}/a.wav\n", encoding="utf-8")
     (tmp_path / "text").write_text("a-0 go\na-1 go\n", encoding="utf-8")
     (tmp_path / "speech_shape").write_text("a-0 4800\na-1 4800\n", encoding="utf-8")
-    speech = of_lists(Recipe("x", {"lang": "en"}, [], {"token_type": "char"}, {}), tmp_path, "cpu")
+    recipe = Recipe("x", {"lang": "en"}, [], {"token_type": "char"}, {})
+    with pytest.raises(SystemExit, match=r"cut_off: 0\.5; run stage `cuts` first"):
+        of_lists(recipe, tmp_path, "cpu", {"cut_off": 0.5})
+    speech = of_lists(recipe, tmp_path, "cpu", {})
     assert speech.takes.tolist() == [2] and [ids.tolist() for ids in speech.tokens] == [[9, 17]]
     assert len(speech.audio) == 4_800

@@ -47,6 +47,14 @@ def test_codes_are_letters_and_numbers_that_may_come_again() -> None:
     assert len(set(made)) > 1_000
 
 
+def test_japanese_names_hold_every_mora_and_are_read_as_written() -> None:
+    made = list(ja.codes(1_000, np.random.default_rng(3)))
+    assert made == list(ja.codes(1_000, np.random.default_rng(3)))
+    assert all(any(mora in text for text in made) for mora in ja.MORAE)
+    assert all(len(reading(text)) >= 2 for text in made)
+    assert reading("ツァグーヴァです") == "つぁぐーゔぁです"
+
+
 @pytest.mark.parametrize(
     "text, named",
     [

@@ -164,7 +164,7 @@ def test_a_step_that_is_done_is_not_learned_again(recipe: Recipe, monkeypatch: p
 
 
 def test_it_comes_nearer_too_where_all_speech_is_on_the_device(recipe: Recipe) -> None:
-    speech = of_lists(recipe, recipe.work / "train-0", "cpu").joined(2, 5 * SAMPLE_RATE, np.random.default_rng(0))
+    speech = of_lists(recipe, recipe.work / "train-0", "cpu", {}).joined(2, 5 * SAMPLE_RATE, np.random.default_rng(0))
     step = recipe.data["begin"][0] | {"minutes": 4, "rises": 0.1, "cut_off": 0.5}  # of 240 steps
     pupil, teacher = distil.taught(recipe)
     around = Surroundings([], [read_audio(recipe.work / "chirp.wav")])

@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from audio import SAMPLE_RATE
 from training.augment import Surroundings
 from training.distil import NO_TOKEN, Pupil, Teacher, descend, groups, named
 from training.gpu.augment import Augmenter
 from training.gpu.corpus import Corpus
-from training.gpu.loop import LOG_STEPS, step_size
+from training.gpu.loop import turns
 
 
 def learn(
@@ -38,18 +37,12 @@ def learn(
     optimiser = torch.optim.AdamW(groups(pupil, step), fused=True, weight_decay=0.0)
     largest = [group["lr"] for group in optimiser.param_groups]
     rng, augment = np.random.default_rng(seed), Augmenter(corpus, surroundings, float(step["augment"]))
-    start, heard_s = clock(), 0.0
-    for number, chosen in enumerate(corpus.batches(int(step["batch_s"] * SAMPLE_RATE), rng)):
-        progress = (clock() - start) / (60 * step["minutes"])
-        if progress >= 1:
-            break
-        for group, rate in zip(optimiser.param_groups, largest, strict=True):
-            group["lr"] = rate * step_size(progress, step["rises"])
-        samples, texts = corpus.said(chosen, float(step["cut_off"]), rng)
-        audio, _, _ = augment(chosen, samples, rng)
-        tokens = pad_sequence([torch.from_numpy(text) for text in texts], batch_first=True, padding_value=NO_TOKEN)
+    for turn in turns(step, corpus, rng, clock):
+        for group, most in zip(optimiser.param_groups, largest, strict=True):
+            group["lr"] = most * turn.rate
+        audio, _, _ = augment(turn.chosen, turn.samples, rng)
+        tokens = pad_sequence([torch.from_numpy(text) for text in turn.texts], True, NO_TOKEN)
         parts = descend(pupil, teacher, optimiser, audio, tokens.to(device, non_blocking=True))
-        heard_s += float(samples.sum()) / SAMPLE_RATE
-        if number % LOG_STEPS == 0:
-            print(f"{progress:4.0%}, step {number}, {heard_s / 3600:.1f} h heard: {named(parts)}", flush=True)
+        if turn.said:
+            print(f"{turn.said}: {named(parts)}", flush=True)
     pupil.to("cpu")

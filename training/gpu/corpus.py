@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +46,12 @@ class Corpus:
         return cls(audio, np.cumsum(samples) - samples, samples, tokens, np.asarray(takes, np.int64), words)
 
     def joined(self, count: int, longest: int, rng: np.random.Generator) -> "Corpus":
-        """With `count` more utterances: two of these in a row, of `longest` samples at most."""
+        """With `count` more utterances: two of these in a row, of `longest` samples at most.
+
+        Raises ValueError where no two are so short.
+        """
+        if 2 * min(self.samples) + GAP_S[0] * SAMPLE_RATE > longest:
+            raise ValueError(f"longest is {longest} samples; no two of the utterances fit into them")
         clips: list[torch.Tensor] = []
         tokens, words = [], []
         while len(clips) < count:
@@ -108,9 +114,9 @@ def cut(order: Int64, samples: Int64, batch_samples: int) -> list[Int64]:
     return [*batches, order[start:]]
 
 
-def of_lists(recipe: Recipe, folder: Path, device: str) -> Corpus:
+def of_lists(recipe: Recipe, folder: Path, device: str, step: dict[str, Any]) -> Corpus:
     """What stage `data` has listed for a step: a clip that is listed several times is read once."""
-    tokenizer, places = Tokenizer(recipe), found_places(recipe)
+    tokenizer, places = Tokenizer(recipe), found_places(recipe, step)
     counted = Counter(listed(folder))
     clips, words = [], []
     for one in counted:

@@ -3,7 +3,8 @@
 import math
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,43 @@ def step_size(progress: float, rises: float) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * (progress - rises) / (1 - rises))
 
 
+@dataclass(frozen=True)
+class Turn:
+    """One batch of a step with `minutes`."""
+
+    rate: float  # share of the largest step size
+    chosen: Int64  # utterances of the corpus
+    samples: Int64  # of each that are heard
+    texts: list[Int64]  # their tokens
+    said: str  # how far the step is, now and then
+
+
+def turns(step: dict[str, Any], corpus: Corpus, rng: np.random.Generator, clock: Callable[[], float]) -> Iterator[Turn]:
+    """Until the time of the step is over."""
+    start, heard_s = clock(), 0.0
+    for number, chosen in enumerate(corpus.batches(int(step["batch_s"] * SAMPLE_RATE), rng)):
+        progress = (clock() - start) / (60 * step["minutes"])
+        if progress >= 1:
+            return
+        samples, texts = corpus.said(chosen, float(step.get("cut_off", 0.0)), rng)
+        heard_s += float(samples.sum()) / SAMPLE_RATE
+        said = f"{progress:4.0%}, step {number}, {heard_s / 3600:.1f} h heard" if number % LOG_STEPS == 0 else ""
+        yield Turn(step_size(progress, step["rises"]), chosen, samples, texts, said)
+
+
 def configured(path: Path) -> tuple[Any, Namespace]:
     """The model of an ESPnet2 configuration, with its first weights, and the configuration, also in `config.yaml`."""
     from espnet2.tasks.asr import ASRTask
     from espnet2.torch_utils.load_pretrained_model import load_pretrained_model
     from espnet2.utils.yaml_no_alias_safe_dump import yaml_no_alias_safe_dump
 
+    from training.train import change_nothing
+
     settings = ASRTask.get_parser().parse_args(["--config", str(path)])
     torch.manual_seed(settings.seed)
     model = ASRTask.build_model(settings)
+    if settings.init_param:
+        change_nothing(model.encoder)
     for first in settings.init_param:
         load_pretrained_model(model=model, init_param=first, ignore_init_mismatch=False, map_location="cpu")
     for name, weight in model.named_parameters():
@@ -64,19 +93,14 @@ def train(
     optimizer = torch.optim.AdamW(model.parameters(), **settings.optim_conf)
     rng = np.random.default_rng(settings.seed)
     augment = Augmenter(corpus, surroundings, float(step["augment"]))
-    start, heard_s = clock(), 0.0
-    for number, chosen in enumerate(corpus.batches(int(step["batch_s"] * SAMPLE_RATE), rng)):
-        progress = (clock() - start) / (60 * step["minutes"])
-        if progress >= 1:
-            break
+    for turn in turns(step, corpus, rng, clock):
         for group in optimizer.param_groups:
-            group["lr"] = step["max_lr"] * step_size(progress, step["rises"])
-        samples, texts = corpus.said(chosen, float(step.get("cut_off", 0.0)), rng)
-        stats = descend(model, optimizer, batch(texts, augment(chosen, samples, rng)), settings.grad_clip)
-        heard_s += float(corpus.samples[chosen].sum()) / SAMPLE_RATE
-        if number % LOG_STEPS == 0:
-            said = ", ".join(f"{name} {float(stats[name]):.3f}" for name in ("loss_ctc", "loss_att", "acc"))
-            print(f"{progress:4.0%}, step {number}, {heard_s / 3600:.1f} h heard: {said}", flush=True)
+            group["lr"] = step["max_lr"] * turn.rate
+        inputs = batch(turn.texts, augment(turn.chosen, turn.samples, rng))
+        stats = descend(model, optimizer, inputs, settings.grad_clip)
+        if turn.said:
+            losses = ", ".join(f"{name} {float(stats[name]):.3f}" for name in ("loss_ctc", "loss_att", "acc"))
+            print(f"{turn.said}: {losses}", flush=True)
     torch.save(model.state_dict(), config.parent / "latest.pth")
 
 

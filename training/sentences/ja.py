@@ -154,3 +154,26 @@ MAKERS: tuple[Callable[[Rng], str], ...] = (
 
 def sentences(count: int, rng: Rng) -> Iterator[str]:
     return distinct(MAKERS, count, rng)
+
+
+MORAE = (
+    "ア イ ウ エ オ カ キ ク ケ コ サ シ ス セ ソ タ チ ツ テ ト ナ ニ ヌ ネ ノ マ ミ ム メ モ ヤ ユ ヨ ラ リ ル "
+    "レ ロ ワ ガ ギ グ ゲ ゴ ザ ジ ズ ゼ ゾ ダ デ ド バ ビ ブ ベ ボ パ ピ プ ペ ポ ハ ヒ フ ヘ ホ キャ キュ キョ "
+    "シャ シュ ショ チャ チュ チョ ニャ ニュ ニョ ヒャ ヒュ ヒョ ミャ ミュ ミョ リャ リュ リョ ギャ ギュ ギョ "
+    "ジャ ジュ ジョ ビャ ビュ ビョ ピャ ピュ ピョ ファ フィ フェ フォ フュ ティ トゥ テュ ディ ドゥ デュ ウィ "
+    "ウェ ウォ ヴァ ヴィ ヴ ヴェ ヴォ シェ ジェ チェ ツァ ツィ ツェ ツォ クァ クィ クェ クォ グァ イェ"
+).split()
+FRAMES = "{}さん {}です {}へ行きます {}から来ました {}が欲しい {}と{} {}の{}を食べました {}で{}に会った".split()
+
+
+def name(rng: Rng) -> str:
+    """Of no language: every mora is as likely, so that no context gives away what is said."""
+    said = [pick(MORAE, rng) + pick(["", "", "", "", "ー", "ン", "ッ"], rng) for _ in range(int(rng.integers(2, 6)))]
+    return "".join(said).rstrip("ッ")
+
+
+def codes(count: int, rng: Rng) -> Iterator[str]:
+    """Names alone, and in the midst of words."""
+    for _ in range(count):
+        frame = pick([*["{}"] * len(FRAMES), *FRAMES], rng)
+        yield frame.format(name(rng), name(rng)) + "。"

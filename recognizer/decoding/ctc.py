@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from recognizer.decoding.networks import Doubles, Floats, Ids
-from recognizer.decoding.ngram import NGram, NGramArrays, follow, nothing
+from recognizer.decoding.ngram import NGram, NGramArrays, follow, most, nothing
 from recognizer.decoding.phrases import MOST_WANTED, Flags, PhraseGraph, advance, children, gained, value
 
 NEVER = -1e30  # log of zero; finite, so that sums of it stay comparable
@@ -116,7 +116,9 @@ def _prefix_beam(
             new_bonus[i], new_told[i] = bonus[i], told[i]
             new_blanks[i] = _plus(blanks[i], others[i]) + frame[blank]
             new_others[i] = others[i] + frame[last[i]] if last[i] >= 0 else NEVER
-        count = size
+        count, floor = size, NEVER  # no prefix that scores less than `floor` gets into the next beam
+        if size == beam and not labels.shape[0]:  # a phrase may award anything
+            floor = min([_plus(new_blanks[i], new_others[i]) + bonus[i] + told[i] for i in range(size)])
         for i in range(size):  # each grows by one token
             total = _plus(blanks[i], others[i])
             number = common
@@ -135,6 +137,8 @@ def _prefix_beam(
                         break
                 if slot >= 0:
                     new_others[slot] = _plus(new_others[slot], gain)
+                    continue
+                if gain + bonus[i] + told[i] + weight * most(context[i], token, ngram) < floor:
                     continue
                 new_node[count], new_last[count], new_key[count] = node[i], token, own
                 new_blanks[count], new_others[count], grown[count] = NEVER, gain, True

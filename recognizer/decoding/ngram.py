@@ -118,6 +118,16 @@ def walk(state: int, token: int, contexts: Contexts) -> tuple[int, float]:
 
 
 @numba.njit(cache=True)
+def most(state: int, token: int, ngram: NGramArrays) -> float:
+    """What `follow` scores at most, where no phrase wants the token."""
+    _, (_, _, words, _, best, _, _, begins, _, reward), _ = ngram
+    node = state % (words.shape[0] + 1)
+    if node == 0 or not begins[token]:
+        return 0.0
+    return reward - best[node] if node < words.shape[0] else 0.0
+
+
+@numba.njit(cache=True)
 def follow(state: int, token: int, wanted: bool, complete: bool, ngram: NGramArrays) -> tuple[int, float]:
     """The state after a token of the acoustic model, and what it scores.
 

@@ -136,3 +136,15 @@ def test_a_file_whose_labels_are_no_words_is_damaged(label: int, tmp_path: Path)
     np.savez(path, **stored)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match=r"n-gram model ngram\.npz is damaged"):
         load(path, EOS, 1.0, TOKENS, REWARD)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("beam", [2, 5, 12])
+def test_what_is_not_followed_would_not_have_been_kept(ngram: NGram, seed: int, beam: int) -> None:
+    """A phrase, here one that nobody can say, lets the beam follow everything."""
+    logits = np.random.default_rng(seed).normal(0, 3, (15, len(TOKENS)))
+    logits[:, [BLANK, EOS]] += [3.0, -12.0]
+    log_probs = (logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)).astype(np.float32)
+    log_probs[:, 1] = -1e30
+    patient, quick = (prefix_beam(log_probs, beam, BLANK, EOS, build(said), ngram) for said in ([((1,), 1.0)], []))
+    assert quick == patient

@@ -120,7 +120,7 @@ def walk(state: int, token: int, contexts: Contexts) -> tuple[int, float]:
 @numba.njit(cache=True)
 def most(state: int, token: int, ngram: NGramArrays) -> float:
     """What `follow` scores at most, where no phrase wants the token."""
-    _, (_, _, words, _, best, _, _, begins, _, reward), _ = ngram
+    _, (_, _, _, words, best, _, _, begins, _, reward), _ = ngram
     node = state % (words.shape[0] + 1)
     if node == 0 or not begins[token]:
         return 0.0

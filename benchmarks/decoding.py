@@ -20,7 +20,7 @@ from recognizer.decoding import export
 from recognizer.decoding.ctc import greedy
 from recognizer.decoding.engine import LOCK_STEP, Asked, FastEngine, Search
 from recognizer.decoding.joint import Heard, joint_search
-from recognizer.decoding.networks import Floats
+from recognizer.decoding.networks import FLOAT32, INT8, Floats
 from recognizer.decoding.package import Package
 from recognizer.decoding.parts import checked_torch_package
 from recognizer.decoding.phrases import build
@@ -164,7 +164,20 @@ def searches(ready: Package, files: ModelFiles, limit: Limit, device: str = "cpu
         groups = encoded(clips, networks.together)
         return [greedy(log_probs, vocabulary.blank)[0] for group in groups for _, _, log_probs in group]
 
-    return {"stock": stock(files, limit, device), "exact": exact, "two_pass": two_pass, "ctc": ctc}
+    return {"exact": exact, "two_pass": two_pass, "ctc": ctc}
+
+
+def exported(files: ModelFiles, cache_dir: Path) -> dict[str, Package]:
+    """By precision."""
+    return {precision: export.load_exported(files, cache_dir, THREADS, precision) for precision in (FLOAT32, INT8)}
+
+
+def ways_of(files: ModelFiles, packages: dict[str, Package], limit: Limit) -> dict[str, Decode]:
+    """Stock and every search of ours, in either precision."""
+    ways = {"stock": stock(files, limit, "cpu")}
+    for precision, ready in packages.items():
+        ways |= {f"{way}, {precision}": decode for way, decode in searches(ready, files, limit).items()}
+    return ways
 
 
 @dataclass
@@ -201,8 +214,7 @@ def random_weights(name: str) -> None:
     clip = read_audio(CLIP)
     with tempfile.TemporaryDirectory() as place:
         files = make_model(MODELS[name], Path(place), clip)
-        ready = export.load_exported(files, Path(place), THREADS)
-        ways = searches(ready, files, length_of)
+        ways = ways_of(files, exported(files, Path(place)), length_of)
         table(ways, [clip], f"{name}, one clip of 11 s", lambda tokens: "-")
         table(ways, np.array_split(clip, 4), f"{name}, the same in 4", lambda tokens: "-")
 
@@ -213,7 +225,7 @@ def on_gpu() -> None:
     with tempfile.TemporaryDirectory() as place:
         files = make_model(MODELS["laborotv"], Path(place), clip)
         ready = checked_torch_package(*build_model(files.asr_train_config, files.asr_model_file), "cuda")
-        ways = searches(ready, files, length_of, "cuda")
+        ways = {"stock": stock(files, length_of, "cuda")} | searches(ready, files, length_of, "cuda")
         table(ways, [clip], "laborotv on CUDA, one clip of 11 s", lambda tokens: "-")
         table(ways, np.array_split(clip, 4) * 4, "laborotv on CUDA, the same in 4, four times", lambda tokens: "-")
 
@@ -221,30 +233,30 @@ def on_gpu() -> None:
 def bundled(name: str) -> None:
     """Speech of people that was held out of training, as the segmenter leaves it."""
     recipe = load_recipe(name)
-    files, ready = exported(name)
+    files = resolve(f"bundled:{name}", Path("cache"))
+    packages = exported(files, Path("cache"))
     what, spoken = next(evaluation_sets(recipe))
-    measure, texts, rng = measures(recipe.data["lang"])[-1], Texts(ready.vocabulary), np.random.default_rng(0)
+    measure, texts, rng = (
+        measures(recipe.data["lang"])[-1],
+        Texts(packages[FLOAT32].vocabulary),
+        np.random.default_rng(0),
+    )
 
     def errors_of(tokens: list[list[int]]) -> str:
         pairs = zip(tokens, spoken, strict=True)
         return f"{measure.name} {rate([errors(measure, texts.text(row), one) for row, one in pairs]):.1f}"
 
     audio = [padded(one, rng) for one in spoken]
-    table(searches(ready, files, unlimited), audio, f"{name}, {len(spoken)} utterances ({what})", errors_of)
-
-
-def exported(name: str) -> tuple[ModelFiles, Package]:
-    files = resolve(f"bundled:{name}", Path("cache"))
-    return files, export.load_exported(files, Path("cache"), THREADS)
+    table(ways_of(files, packages, unlimited), audio, f"{name}, {len(spoken)} utterances ({what})", errors_of)
 
 
 def equality() -> None:
     """Whether `exact` finds stock's tokens on every human test row, whatever its language."""
     clips = [read_audio(row["path"]) for row in manifest("test")]
     for name in BUNDLED:
-        files, ready = exported(name)
-        ways = searches(ready, files, unlimited)
-        pairs = zip(ways["exact"](clips), ways["stock"](clips), strict=True)
+        files = resolve(f"bundled:{name}", Path("cache"))
+        exact = searches(export.load_exported(files, Path("cache"), THREADS), files, unlimited)["exact"]
+        pairs = zip(exact(clips), stock(files, unlimited, "cpu")(clips), strict=True)
         same = sum(list(ours) == list(theirs) for ours, theirs in pairs)
         print(f"\n{name}: `exact` found stock's tokens on {same} of {len(clips)} human test rows.", flush=True)
 

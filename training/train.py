@@ -4,7 +4,6 @@ Each of its processes takes its share of every batch. A step with `minutes` is f
 """
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +22,6 @@ from training.onset import BlankBeforeSpeech
 from training.recipe import Recipe, load_recipe
 
 CONFIG = "recipe.yaml"
-ADDS = re.compile(r"^encoders\..*\.(w_2|linear_out|pointwise_conv2)\.")  # the last of what a block adds to its input
 
 
 def folder(recipe: Recipe, number: int) -> Path:
@@ -108,21 +106,9 @@ def augmented_task(strength: float, cut: CutOff) -> type:
             model = super().build_model(args)
             quicken(model)
             BlankBeforeSpeech(model)
-            if args.init_param:
-                change_nothing(model.encoder)
             return model
 
     return AugmentedTask
-
-
-def change_nothing(encoder: torch.nn.Module) -> None:
-    """Blocks that no earlier step has, behind those it has, let what they hear pass at first: each adds nothing.
-
-    The weights of the others are loaded after this. As in Fixup (Zhang et al. 2019, arXiv 1901.09321).
-    """
-    for name, weight in encoder.named_parameters():
-        if ADDS.search(name):
-            torch.nn.init.zeros_(weight)
 
 
 def train_resident(recipe: Recipe, number: int) -> None:

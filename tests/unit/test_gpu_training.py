@@ -17,7 +17,7 @@ from training.augment import Surroundings, coloured, drawn_room
 from training.data import Tokenizer
 from training.gpu.augment import Augmenter, clipped, levelled, mu_law, peak, power
 from training.gpu.corpus import Corpus, clip, cut, of_lists, word_ends
-from training.gpu.loop import configured, step_size, train
+from training.gpu.loop import step_size, train
 from training.kernels import GRID_SAMPLES
 from training.recipe import Recipe
 
@@ -182,19 +182,6 @@ def config(folder: Path, **changes: object) -> Path:
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(kept | settings | changes), encoding="utf-8")
     return path
-
-
-@pytest.mark.filterwarnings("default")  # torch's own
-def test_blocks_that_are_new_let_everything_pass_at_first(tmp_path: Path) -> None:
-    models = [configured(config(tmp_path))[0]]
-    torch.save(models[0].state_dict(), tmp_path / "latest.pth")
-    deeper = CONFIG["encoder_conf"] | {"num_blocks": CONFIG["encoder_conf"]["num_blocks"] + 2}
-    models.append(configured(config(tmp_path, encoder_conf=deeper, init_param=[str(tmp_path / "latest.pth")]))[0])
-    speech, samples = torch.from_numpy(tone(0.5))[None], torch.tensor([8_000])
-    with torch.inference_mode():
-        shallow, deep = (model.eval().encode(speech, samples)[0] for model in models)
-    assert len(models[1].encoder.encoders) == len(models[0].encoder.encoders) + 2
-    torch.testing.assert_close(deep, shallow, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.filterwarnings("default")  # torch's own

@@ -60,13 +60,9 @@ def configured(path: Path) -> tuple[Any, Namespace]:
     from espnet2.torch_utils.load_pretrained_model import load_pretrained_model
     from espnet2.utils.yaml_no_alias_safe_dump import yaml_no_alias_safe_dump
 
-    from training.train import change_nothing
-
     settings = ASRTask.get_parser().parse_args(["--config", str(path)])
     torch.manual_seed(settings.seed)
     model = ASRTask.build_model(settings)
-    if settings.init_param:
-        change_nothing(model.encoder)
     for first in settings.init_param:
         load_pretrained_model(model=model, init_param=first, ignore_init_mismatch=False, map_location="cpu")
     for name, weight in model.named_parameters():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from recognizer.base import ModelError
@@ -19,6 +20,7 @@ from tests.tiny_model import LAYER, build_tiny_model, write_tiny_model
 pytestmark = pytest.mark.filterwarnings("default")  # espnet2, torch and what they import warn a lot
 SIZE = {**LAYER, "output_size": 16}
 CLOSE = 1e-4  # of log probabilities, for networks this small
+NEAR = 0.8  # the same, with weights of 8 bits
 
 MODELS: dict[str, dict[str, Any]] = {
     "conformer": {},
@@ -45,6 +47,29 @@ def test_the_exported_networks_equal_espnet(changes: dict[str, Any], tmp_path: P
     model, args = build_tiny_model(**changes)
     export.export_model(model, args, tmp_path)
     assert parts.largest_difference(model, package.load(tmp_path, 1)) < CLOSE
+
+
+@pytest.mark.parametrize("changes", MODELS.values(), ids=MODELS)
+def test_networks_of_8_bits_are_near_espnet(changes: dict[str, Any], tmp_path: Path) -> None:
+    model, args = build_tiny_model(**changes)
+    export.export_model(model, args, tmp_path, networks.INT8)
+    assert CLOSE < parts.largest_difference(model, package.load(tmp_path, 1)) < NEAR
+
+
+@pytest.mark.parametrize(("instructions", "largest"), [("flags: fma avx2 avx512_vnni", 127), ("flags: fma avx2", 64)])
+def test_weights_of_8_bits_leave_room_where_sums_have_16(
+    instructions: str, largest: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package, "instructions", lambda: instructions)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    model, _ = build_tiny_model()
+    export.write_onnx(parts.graphs_of(model), parts.features_of(model).filters.shape[1], tmp_path)
+    export.quantise(tmp_path)
+    tensors = [tensor for path in tmp_path.glob("*.onnx") for tensor in onnx.load(str(path)).graph.initializer]
+    found = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in tensors}
+    weights = [value for value in found.values() if value.dtype == np.int8 and value.ndim == 2]
+    assert len(weights) > 10 and largest - 2 <= max(abs(value.astype(int)).max() for value in weights) <= largest
+    assert any(name.endswith("_scale") and value.size > 1 for name, value in found.items())  # one for each output
 
 
 def test_global_statistics(tmp_path: Path) -> None:

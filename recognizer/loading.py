@@ -101,8 +101,10 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     from recognizer.decoding.engine import FastEngine, Search
     from recognizer.decoding.language_model import LanguageModel
 
-    weight, penalty = (float(files.decoding.get(k, v)) for k, v in (("ctc_weight", DEFAULT_CTC_WEIGHT), ("penalty", 0)))
-    search = Search(options.decoding, options.beam_size, weight, penalty)
+    defaults = {"ctc_weight": DEFAULT_CTC_WEIGHT, "penalty": 0.0, "rescoring_weight": 0.0}
+    search = Search(
+        options.decoding, options.beam_size, *(float(files.decoding.get(key, value)) for key, value in defaults.items())
+    )
     language_model = None
     if options.lm_weight and files.lm_file is not None:
         language_model = LanguageModel(files, device, options.lm_weight)

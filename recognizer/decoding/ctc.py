@@ -54,6 +54,25 @@ def prefix_beam(
     return found
 
 
+def told(tokens: Sequence[int], phrases: PhraseGraph, ngram: NGram) -> float:
+    """Log probability that an n-gram model gives a whole hypothesis, unweighted; words of phrases need not be known."""
+    return float(_told(np.array(tokens, np.int64), ngram.arrays, ngram.begin, ngram.eos, *phrases.arrays))
+
+
+@numba.njit(cache=True)
+def _told(
+    tokens: Ids, ngram: NGramArrays, context: int, eos: int,
+    first: Ids, labels: Ids, targets: Ids, fails: Ids, pending: Doubles, awards: Doubles, start: int, final: int,
+    inside: Flags,
+) -> float:  # fmt: skip
+    state, total = start, 0.0
+    for token in tokens:
+        state = advance(state, token, first, labels, targets, fails)
+        context, score = follow(context, token, pending[state] + awards[state] > 0, awards[state] > 0, ngram)
+        total += score
+    return total + follow(context, eos, False, False, ngram)[1]
+
+
 @numba.njit(cache=True)
 def _plus(a: float, b: float) -> float:
     """log(exp(a) + exp(b))"""

@@ -100,6 +100,32 @@ def test_a_draft_of_nothing_is_empty(package_folder: Path, monkeypatch: pytest.M
         assert transcript.hypotheses == ()
 
 
+def test_the_ngram_orders_what_exact_found_where_it_has_a_weight(package_folder: Path, tmp_path: Path) -> None:
+    from recognizer.decoding import package
+    from recognizer.decoding.ctc import told
+    from recognizer.decoding.engine import Asked, FastEngine, Search
+    from recognizer.decoding.ngram import load
+    from recognizer.decoding.phrases import build
+    from recognizer.decoding.results import Calibration
+    from training.ngram import Estimates, automaton, counts
+
+    ready, nothing, weight = package.load(package_folder, 1), build([]), 3.0
+    eos, size = ready.vocabulary.eos, len(ready.vocabulary.tokens)
+    np.savez(tmp_path / "ngram.npz", **automaton(Estimates(counts([(4, 5), (6, 7, 8)], 2, eos, eos), size), eos))
+    ngram = load(tmp_path / "ngram.npz", eos, 1.0)
+    hidden, log_probs = ready.networks.encode(ready.features(noise(16_000).audio))
+    asked, found = Asked(hidden, log_probs, nothing, 20, 100), []
+    for rescoring in (0.0, weight):
+        search = Search("exact", 5, 0.4, 0.0, rescoring)
+        engine = FastEngine(ready, search, "cpu", Calibration(), "exact", ngram=ngram)
+        found.append({one.tokens: one.score for one in engine.searched([asked])[0]})
+    plain, ordered = found
+    assert plain.keys() == ordered.keys() and len(plain) > 5 and list(plain) != list(ordered)
+    assert list(ordered.values()) == sorted(ordered.values(), reverse=True)
+    for tokens, score in ordered.items():
+        assert score == pytest.approx(plain[tokens] + weight * told(tokens, nothing, ngram))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_warm_up(package_folder: Path, kind: str) -> None:
     make(package_folder, kind).warm_up()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from recognizer.base import ModelError
+from recognizer.decoding import ctc
 from recognizer.decoding.ctc import prefix_beam
 from recognizer.decoding.lexicon import LETTER, UNKNOWN, WANTED, lexicon
 from recognizer.decoding.ngram import NGram, follow, load
@@ -30,12 +31,9 @@ def ngram(tmp_path_factory: pytest.TempPathFactory) -> NGram:
     return load(path, EOS, 1.0, TOKENS, REWARD)
 
 
-def told(ngram: NGram, *tokens: str) -> float:
-    state, total = ngram.begin, 0.0
-    for token in (*tokens, TOKENS[EOS]):
-        state, score = follow(state, TOKENS.index(token), False, False, ngram.arrays)
-        total += score
-    return total
+def told(ngram: NGram, *tokens: str, phrase: tuple[str, ...] = ()) -> float:
+    graph = build([(tuple(map(TOKENS.index, phrase)), 1.0)] if phrase else [])
+    return ctc.told(list(map(TOKENS.index, tokens)), graph, ngram)
 
 
 def expected(words: list[str]) -> float:
@@ -66,6 +64,8 @@ def test_a_word_that_is_not_known_costs_its_letters(ngram: NGram) -> None:
     left, extended = told(ngram, "▁", "c", "b", "b"), told(ngram, "▁", "c", "b", "b", "b")
     assert left < UNKNOWN / 2 and extended - left == pytest.approx(LETTER)
     assert told(ngram, "▁", "c") < UNKNOWN / 2, "the beginning of a word is no word"
+    wanted = told(ngram, "▁", "c", "b", phrase=("▁", "c", "b"))
+    assert told(ngram, "▁", "c", "b") + 15 < wanted, "a phrase may be no word"
 
 
 def test_the_price_of_an_open_word_is_that_of_the_likeliest_it_may_become(ngram: NGram) -> None:

@@ -101,7 +101,7 @@ def _load_fast_engine(files: ModelFiles, device: str, options: EngineOptions) ->
     from recognizer.decoding.engine import FastEngine, Search
     from recognizer.decoding.language_model import LanguageModel
 
-    defaults = {"ctc_weight": DEFAULT_CTC_WEIGHT, "penalty": 0.0, "rescoring_weight": 0.0}
+    defaults = {"ctc_weight": DEFAULT_CTC_WEIGHT, "penalty": 0.0, "joint_ngram_weight": 0.0}
     search = Search(
         options.decoding, options.beam_size, *(float(files.decoding.get(key, value)) for key, value in defaults.items())
     )

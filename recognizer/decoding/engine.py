@@ -1,7 +1,7 @@
 """FastEngine: a packaged model and the search the user chose."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from audio import SAMPLE_RATE, Samples
 from recognizer.base import Options, Request, Transcript, Word
-from recognizer.decoding.ctc import Prefix, align, greedy, prefix_beam, told
-from recognizer.decoding.joint import Ended, Heard, joint_search
+from recognizer.decoding.ctc import Prefix, align, greedy, prefix_beam
+from recognizer.decoding.joint import Heard, joint_search
 from recognizer.decoding.language_model import LanguageModel, Rescorer
 from recognizer.decoding.networks import Floats
 from recognizer.decoding.ngram import NGram
@@ -39,7 +39,7 @@ class Search:
     beam: int
     ctc_weight: float
     penalty: float = 0.0  # added for each token
-    rescoring: float = 0.0  # weight of the n-gram model over what "exact" has found
+    ngram_weight: float = 0.0  # of the n-gram model in "exact"; 0: ESPnet's own search
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +67,8 @@ class FastEngine:
         self, package: Package, search: Search, device: str, calibration: Calibration, description: str,
         language_model: LanguageModel | None = None, ngram: NGram | None = None, rescorers: Sequence[Rescorer] = (),
     ) -> None:  # fmt: skip
-        """`ngram` guides the CTC beam, `rescorers` order its n-best; `exact` has ESPnet's scores and takes none, but
-        `ngram` where `search` has a weight for it."""
+        """`ngram` guides the CTC beam, `rescorers` order its n-best; `exact` has ESPnet's scores, and those of `ngram`
+        where `search` has a weight for it."""
         self.device = device
         self.search = description
         self.eager = search.kind != "exact"
@@ -183,21 +183,14 @@ class FastEngine:
         found = joint_search(
             self._networks, self._vocabulary, heard, ctc_weight=self._search.ctc_weight,
             penalty=self._search.penalty, language_model=self._language_model,
+            ngram=self._ngram, ngram_weight=self._search.ngram_weight,
         )  # fmt: skip
-        ended = [self._rescored(one, each)[: one.wanted] for one, each in zip(asked, found, strict=True)]
+        ended = [each[: one.wanted] for one, each in zip(asked, found, strict=True)]
         attention = self._attention(asked, [[one.tokens for one in each] for each in ended])
         return [
             [_Scored(one.tokens, one.score, row[:-1]) for one, row in zip(each, rows, strict=True)]
             for each, rows in zip(ended, attention, strict=True)
         ]
-
-    def _rescored(self, asked: Asked, found: list[Ended]) -> list[Ended]:
-        """With what the n-gram model says of it, if it is asked."""
-        weight = self._search.rescoring
-        if self._ngram is None or not weight:
-            return found
-        added = [replace(one, score=one.score + weight * told(one.tokens, asked.graph, self._ngram)) for one in found]
-        return sorted(added, key=lambda one: -one.score)
 
     def _attention(self, asked: Sequence[Asked], hypotheses: list[list[Tokens]]) -> list[list[Floats]]:
         utterances = [(one.hidden, each) for one, each in zip(asked, hypotheses, strict=True)]

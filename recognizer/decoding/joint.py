@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recognizer.decoding.ctc import told_next
 from recognizer.decoding.language_model import LanguageModel
 from recognizer.decoding.networks import Doubles, Floats, Ids, Networks
+from recognizer.decoding.ngram import NGram
 from recognizer.decoding.package import Vocabulary
 from recognizer.decoding.phrases import PhraseGraph
 from recognizer.decoding.prefix_scores import PrefixScores
@@ -84,20 +86,23 @@ class _Beam:
     """The hypotheses of one utterance, the running ones all of the same length."""
 
     def __init__(
-        self, heard: Heard, vocabulary: Vocabulary, ctc_weight: float, penalty: float, lm: LanguageModel | None
+        self, heard: Heard, vocabulary: Vocabulary, ctc_weight: float, penalty: float, lm: LanguageModel | None,
+        ngram: NGram | None, ngram_weight: float,
     ) -> None:  # fmt: skip
         self._heard, self._eos, self._weight, self._penalty = heard, vocabulary.eos, ctc_weight, penalty
         self._ctc = PrefixScores(heard.log_probs, vocabulary.blank, vocabulary.eos)
         self._scores, self._prefix = np.zeros(1), np.zeros(1)  # of each hypothesis, and the CTC part of it
         self._states = [heard.phrases.start]
         self._lm, self._lm_states = lm, lm.begin() if lm else []
+        self._ngram, self._ngram_weight = ngram, ngram_weight
+        self._contexts = np.array([ngram.begin if ngram else 0])
         self.tokens = np.full((1, 1), vocabulary.sos, np.int64)  # of the running ones, their start included
         self.ended: list[Ended] = []
 
     def grow(self, decoder: Floats) -> Ids:
         """Given the decoder's log probabilities (n, V): which of the n live on, each one token longer."""
         heard, length = self._heard, self.tokens.shape[1]
-        candidates, prefixes, table = self._scored(decoder)
+        candidates, prefixes, contexts, table = self._scored(decoder)
         chosen = _best(table.reshape(1, -1), min(heard.beam, table.size))[0]
         chosen = chosen[table.ravel()[chosen] > EXCLUDED]
         rows, columns = np.divmod(chosen, table.shape[1])
@@ -106,6 +111,7 @@ class _Beam:
         rows, columns = rows[~over_now], columns[~over_now]
         added = candidates[rows, columns]
         self._scores, self._prefix = table[rows, columns], prefixes[rows, columns]
+        self._contexts = contexts[rows, columns]
         self._states = [heard.phrases.after(self._states[row], int(t)) for row, t in zip(rows, added, strict=True)]
         self._lm_states = [self._lm_states[row] for row in rows] if self._lm else []
         self.tokens = np.concatenate((self.tokens[rows], added[:, None]), axis=1)
@@ -119,8 +125,9 @@ class _Beam:
         self.tokens = self.tokens[: len(rows)]
         return np.asarray(rows, np.int64)
 
-    def _scored(self, decoder: Floats) -> tuple[Ids, Doubles, Doubles]:
-        """Candidates (n, S), the CTC scores of their prefixes (n, S), and all scores (n, S + 1), the end the last."""
+    def _scored(self, decoder: Floats) -> tuple[Ids, Doubles, Ids, Doubles]:
+        """Candidates (n, S), the CTC scores of their prefixes (n, S), their states in the n-gram model (n, S), and all
+        scores (n, S + 1), the end the last."""
         decoder = (1.0 - self._weight) * decoder + self._penalty
         if self._lm:
             scored, self._lm_states = self._lm.step(self.tokens, self._lm_states)
@@ -133,9 +140,14 @@ class _Beam:
         prefixes, ends = self._ctc.score(candidates)
         grown = np.take_along_axis(decoder, candidates, 1) + self._weight * (prefixes - self._prefix[:, None])
         over += self._weight * (ends - self._prefix)
+        contexts = np.zeros_like(candidates)
+        if self._ngram:
+            contexts, words, last = told_next(self._contexts, np.array(self._states), candidates, phrases, self._ngram)
+            grown += self._ngram_weight * words
+            over += self._ngram_weight * last
         table = self._scores[:, None] + np.concatenate((grown, over[:, None]), axis=1)
         table[:, :-1][candidates == self._eos] = -np.inf  # it has its own column
-        return candidates, prefixes, table
+        return candidates, prefixes, contexts, table
 
     def _end(self, rows: Ids, scores: Doubles) -> None:
         for row, score in zip(rows, scores, strict=True):
@@ -150,13 +162,16 @@ def joint_search(
     ctc_weight: float,
     penalty: float,
     language_model: LanguageModel | None = None,
+    ngram: NGram | None = None,
+    ngram_weight: float = 0.0,
 ) -> list[list[Ended]]:
     """Of each utterance, best first. All go in lock-step: one step of the decoder serves the beams of all.
 
-    `penalty` is added for each token.
+    `penalty` is added for each token. ESPnet's search but for `ngram`, whose own weight is that of the CTC beam.
     """
+    ngram = ngram if ngram_weight else None
     cache = _Cache(networks, [one.hidden for one in utterances])
-    beams = [_Beam(one, vocabulary, ctc_weight, penalty, language_model) for one in utterances]
+    beams = [_Beam(one, vocabulary, ctc_weight, penalty, language_model, ngram, ngram_weight) for one in utterances]
     running = beams
     while running:
         tokens = np.concatenate([beam.tokens[:, -1] for beam in running])

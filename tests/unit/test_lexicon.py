@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from recognizer.base import ModelError
-from recognizer.decoding import ctc
-from recognizer.decoding.ctc import prefix_beam
+from recognizer.decoding.ctc import prefix_beam, told_next
 from recognizer.decoding.lexicon import LETTER, UNKNOWN, WANTED, lexicon
 from recognizer.decoding.ngram import NGram, follow, load
 from recognizer.decoding.phrases import build
@@ -33,7 +32,11 @@ def ngram(tmp_path_factory: pytest.TempPathFactory) -> NGram:
 
 def told(ngram: NGram, *tokens: str, phrase: tuple[str, ...] = ()) -> float:
     graph = build([(tuple(map(TOKENS.index, phrase)), 1.0)] if phrase else [])
-    return ctc.told(list(map(TOKENS.index, tokens)), graph, ngram)
+    context, state, total = np.array([ngram.begin]), graph.start, 0.0
+    for token in map(TOKENS.index, tokens):
+        contexts, scores, _ = told_next(context, np.array([state]), np.array([[token]]), graph, ngram)
+        context, state, total = contexts[0], graph.after(state, token), total + float(scores[0, 0])
+    return total + float(told_next(context, np.array([state]), np.zeros((1, 0), np.int64), graph, ngram)[2][0])
 
 
 def expected(words: list[str]) -> float:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recognizer.decoding.ctc import told_next
 from recognizer.decoding.language_model import LanguageModel
 from recognizer.decoding.networks import Doubles, Floats, Ids, Networks
 from recognizer.decoding.ngram import NGram
+from recognizer.decoding.ngram_scores import told_next
 from recognizer.decoding.package import Vocabulary
 from recognizer.decoding.phrases import PhraseGraph
 from recognizer.decoding.prefix_scores import PrefixScores

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from recognizer.base import ModelError
-from recognizer.decoding.ctc import prefix_beam, told_next
+from recognizer.decoding.ctc import prefix_beam
 from recognizer.decoding.lexicon import LETTER, UNKNOWN, WANTED, lexicon
 from recognizer.decoding.ngram import NGram, follow, load
+from recognizer.decoding.ngram_scores import told_next
 from recognizer.decoding.phrases import build
 from training.backoff import arrays
 from training.words import learned

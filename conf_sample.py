@@ -26,7 +26,7 @@ DEVICE = "auto"  # auto | cpu | cuda
 WORKERS = 0  # recogniser processes per model; 0 = one per core
 WORKER_THREADS = 1  # 1..64 in each; more than one helps a single user of a big model on an idle machine only
 DECODING = "auto"  # auto (the model's) | two_pass | exact (ESPnet's own search) | ctc (no decoder) | stock (ESPnet)
-PRECISION = "auto"  # auto (the model's) | float32 | int8: on a CPU half the time and memory, scores differ slightly
+PRECISION = "auto"  # auto (the model's) | float32 | int8: on a CPU half the time, small weights, scores differ slightly
 LM_WEIGHT = 0.0  # 0..5 of the language model that some packages bring; 0 leaves it out, 0.3 is a common value
 BEAM_SIZE = 5  # 1..100
 DECODE_TIMEOUT_S = 30.0  # 1..600; a worker that takes longer is replaced

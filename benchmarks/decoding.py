@@ -236,11 +236,8 @@ def bundled(name: str) -> None:
     files = resolve(f"bundled:{name}", Path("cache"))
     packages = exported(files, Path("cache"))
     what, spoken = next(evaluation_sets(recipe))
-    measure, texts, rng = (
-        measures(recipe.data["lang"])[-1],
-        Texts(packages[FLOAT32].vocabulary),
-        np.random.default_rng(0),
-    )
+    measure, texts = measures(recipe.data["lang"])[-1], Texts(packages[FLOAT32].vocabulary)
+    rng = np.random.default_rng(0)
 
     def errors_of(tokens: list[list[int]]) -> str:
         pairs = zip(tokens, spoken, strict=True)

@@ -13,15 +13,16 @@ def told_next(
 ) -> tuple[Ids, Doubles, Doubles]:
     """Of n hypotheses, by their states in the n-gram model and among the phrases, and S candidates each: the states of
     the model after them (n, S), their log probabilities (n, S), and those of the end (n,)."""
-    return _told_next(contexts, states, candidates, ngram.arrays, ngram.eos, *phrases.arrays)
+    return _told_next(contexts, states, candidates, ngram.arrays, *phrases.arrays)
 
 
 @numba.njit(cache=True)
 def _told_next(
-    contexts: Ids, states: Ids, candidates: Ids, ngram: NGramArrays, eos: int,
+    contexts: Ids, states: Ids, candidates: Ids, ngram: NGramArrays,
     first: Ids, labels: Ids, targets: Ids, fails: Ids, pending: Doubles, awards: Doubles, start: int, final: int,
     inside: Flags,
 ) -> tuple[Ids, Doubles, Doubles]:  # fmt: skip
+    _, _, eos = ngram
     reached, scores, ends = np.zeros_like(candidates), np.zeros(candidates.shape), np.zeros(len(contexts))
     for n in range(len(contexts)):
         ends[n] = follow(contexts[n], eos, False, False, ngram)[1]

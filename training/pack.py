@@ -21,11 +21,23 @@ HALF_BITS = 10  # of a float16's mantissa
 KEPT_PREFIXES = ("encoder", "decoder", "frontend", "normalize", "ctc_conf", "model", "token_type", "joint_net")
 
 
+def only_begun(recipe: Recipe) -> bool:
+    """Whether the curriculum only says what stage `begin` has heard."""
+    return recipe.curriculum[-1].get("max_epoch") == 0  # type: ignore[no-any-return]
+
+
+def sources(recipe: Recipe) -> dict[Path, float]:
+    """Weights and the share of each: of the steps of the curriculum, or of `begin`, that the recipe names; otherwise of
+    all that are best the same."""
+    if shares := recipe.pack.get("mean_of"):
+        name = "begin-{}.pth" if only_begun(recipe) else "exp-{}/latest.pth"
+        return {recipe.work / name.format(step): share for step, share in shares.items()}
+    paths = [recipe.work / BEGIN] if only_begun(recipe) else best_checkpoints(recipe)
+    return {path: 1 / len(paths) for path in paths}
+
+
 def best_checkpoints(recipe: Recipe) -> list[Path]:
-    """The last weights of the steps that the recipe names, or the kept checkpoints of its last step, best first by its
-    criterion, also while training still runs."""
-    if steps := recipe.pack.get("mean_of"):
-        return [recipe.work / f"exp-{step}" / "latest.pth" for step in steps]
+    """The kept checkpoints of the last step, best first by its criterion, also while training still runs."""
     phase, measure, mode = recipe.asr["best_model_criterion"][0]
     folder = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
     resident = "minutes" in recipe.curriculum[-1]  # keeps nothing but its last weights
@@ -40,11 +52,12 @@ def best_checkpoints(recipe: Recipe) -> list[Path]:
     return [path for path in kept if path.exists()]
 
 
-def mean_of(paths: list[Path]) -> dict[str, torch.Tensor]:
+def mean_of(shares: Mapping[Path, float]) -> dict[str, torch.Tensor]:
     """The mean of the weights; counters are those of the first."""
-    states = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
-    mean = {name: sum(state[name] for state in states) / len(states) for name in states[0]}
-    return {name: mean[name] if first.is_floating_point() else first for name, first in states[0].items()}
+    states = {path: torch.load(path, map_location="cpu", weights_only=True) for path in shares}
+    first = states[next(iter(shares))]
+    mean = {name: sum(share * states[path][name] for path, share in shares.items()) for name in first}
+    return {name: mean[name] if value.is_floating_point() else value for name, value in first.items()}
 
 
 def packed_config(path: Path) -> dict[str, Any]:
@@ -65,24 +78,24 @@ def rounded(weights: torch.Tensor, bits: int) -> torch.Tensor:
 
 
 def average(recipe: Recipe) -> None:
-    """Writes the mean of the best checkpoints so far; the training may go on meanwhile."""
-    folder = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
-    if recipe.curriculum[-1].get("max_epoch") == 0:
-        weights, what = begun(recipe, folder / CONFIG), BEGIN
-    else:
-        sources = best_checkpoints(recipe)
-        weights, folder, what = mean_of(sources), sources[0].parent, f"the mean of {', '.join(p.stem for p in sources)}"
+    """Writes the mean of the recipe's sources so far; the training may go on meanwhile."""
+    shares = sources(recipe)
+    weights, folder = mean_of(shares), next(iter(shares)).parent
+    if only_begun(recipe):
+        folder = recipe.work / f"exp-{len(recipe.curriculum) - 1}"
+        weights = whole(folder / CONFIG, weights)
     torch.save(weights, recipe.work / NAME)
     shutil.copy(folder / CONFIG, recipe.work / CONFIG)
-    print(f"{recipe.work / NAME}: {what}")
+    said = ", ".join(f"{share:.2f} of {path.relative_to(recipe.work)}" for path, share in shares.items())
+    print(f"{recipe.work / NAME}: {said}")
 
 
-def begun(recipe: Recipe, config: Path) -> dict[str, torch.Tensor]:
-    """The whole model, of a recipe whose curriculum only says what stage `begin` heard."""
+def whole(config: Path, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The state of the model of a configuration with these weights in it."""
     from espnet2.tasks.asr import ASRTask
 
     model, _ = ASRTask.build_model_from_file(config, None, "cpu")
-    model.load_state_dict(torch.load(recipe.work / BEGIN, map_location="cpu", weights_only=True), strict=False)
+    model.load_state_dict(weights, strict=False)
     return dict(model.state_dict())
 
 

@@ -20,8 +20,9 @@ from recognizer.decoding.rescoring import Tokens, attention_scores
 from recognizer.decoding.results import Calibration, Texts, ranked
 from recognizer.limits import MIN_SAMPLES, max_tokens, padded
 
-CTC_BEAM = 20  # prefixes of the first pass
-WORD_BEAM = 60  # the same with a model of words, which has more to choose from
+CTC_BEAM = 20  # prefixes of the first pass: `first_beam`
+NGRAM_BEAM = 30  # the same with an n-gram, which has more to choose from
+WORD_BEAM = 60  # the same with a model of words, which has most
 DRAFT_BEAM = 10  # of drafts, which come several times a second
 MOST_RESCORED = 30  # of them the second pass, which is dearer, sees the best
 DRAFT_WINDOW = 8 * SAMPLE_RATE  # newest samples that a draft encodes: it costs no more however long one speaks
@@ -77,7 +78,7 @@ class FastEngine:
         self._networks, self._features = package.networks, package.features
         self._vocabulary = package.vocabulary
         self._search, self._language_model = search, language_model
-        self._ngram, self._beam = ngram, WORD_BEAM if ngram and len(ngram.lexicon.words) else CTC_BEAM
+        self._ngram, self._beam = ngram, first_beam(ngram)
         self._rescorers = [one for one in (language_model, *rescorers) if one is not None]
         self._texts = Texts(package.vocabulary, calibration)
         self._remembered: dict[bytes, tuple[Floats, Floats]] = {}
@@ -211,6 +212,13 @@ class FastEngine:
     def _phrase_graph(self, phrases: Phrases) -> PhraseGraph:
         spelled = [(tokens, boost) for phrase, boost in phrases for tokens in self._texts.spellings(phrase)]
         return build(spelled, self._texts.word_end, self._texts.inside)
+
+
+def first_beam(ngram: NGram | None) -> int:
+    """Prefixes of the first pass."""
+    if ngram is None:
+        return CTC_BEAM
+    return WORD_BEAM if len(ngram.lexicon.words) else NGRAM_BEAM
 
 
 def _said(request: Request) -> tuple[Word, ...]:

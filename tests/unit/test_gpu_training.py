@@ -17,7 +17,7 @@ from training.augment import Surroundings, coloured, drawn_room
 from training.data import Tokenizer
 from training.gpu.augment import Augmenter, clipped, levelled, mu_law, peak, power
 from training.gpu.corpus import Corpus, clip, cut, of_lists, word_ends
-from training.gpu.loop import step_size, train
+from training.gpu.loop import configured, let_pass, step_size, train
 from training.kernels import GRID_SAMPLES
 from training.recipe import Recipe
 
@@ -202,6 +202,20 @@ def test_it_learns_and_leaves_what_the_recipe_goes_on_with(
     train(config(tmp_path, init_param=[str(tmp_path / "latest.pth")], freeze_param=["encoder.embed"]),
           corpus(0.6), SURROUNDINGS, step | {"minutes": 0.1}, count().__next__)  # fmt: skip
     assert torch.equal(torch.load(tmp_path / "latest.pth", weights_only=True)["encoder.embed.out.0.weight"], frozen)
+
+
+@pytest.mark.filterwarnings("default")  # torch's own
+def test_new_blocks_change_nothing_before_they_learn(tmp_path: Path) -> None:
+    encoder = CONFIG["encoder_conf"] | {"macaron_style": True, "num_blocks": 1}
+    model, _ = configured(config(tmp_path, encoder_conf=encoder))
+    torch.save(model.state_dict(), tmp_path / "before.pth")
+    before = [str(tmp_path / "before.pth")]
+    deep, _ = configured(config(tmp_path, init_param=before, encoder_conf=encoder | {"num_blocks": 3}))
+    features, lengths = torch.randn(2, 90, model.frontend.output_size()), torch.tensor([90, 70])
+    shallow = model.encoder.eval()(features, lengths)[0]
+    assert not torch.allclose(deep.encoder.eval()(features, lengths)[0], shallow, atol=1e-3)
+    let_pass(deep.encoder, 2)
+    torch.testing.assert_close(deep.encoder(features, lengths)[0], shallow, atol=1e-4, rtol=1e-4)
 
 
 def test_a_clip_listed_twice_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,7 +204,7 @@ def test_a_model_may_be_whole_when_it_begins(tmp_path: Path, monkeypatch: pytest
 def test_the_best_checkpoints_are_averaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from training.pack import best_checkpoints, mean_of
+    from training.pack import best_checkpoints, mean_of, sources
 
     recipe = Recipe("x", {}, [{}], {"keep_nbest_models": 5, "best_model_criterion": [["valid", "acc", "max"]]}, {})
     monkeypatch.setattr(Recipe, "work", property(lambda self: tmp_path))
@@ -221,9 +221,13 @@ def test_the_best_checkpoints_are_averaged(tmp_path: Path, monkeypatch: pytest.M
     assert [path.stem for path in best] == ["2epoch", "4epoch", "3epoch"]
     lowest = replace(recipe, asr={"keep_nbest_models": 1, "best_model_criterion": [["valid", "acc", "min"]]})
     assert [path.stem for path in best_checkpoints(lowest)] == []  # deleted
-    assert mean_of(best) == {"w": torch.tensor([3.0]), "n": torch.tensor(2)}
-    chosen = replace(recipe, pack={"mean_of": [3, 1]})
-    assert best_checkpoints(chosen) == [tmp_path / "exp-3" / "latest.pth", tmp_path / "exp-1" / "latest.pth"]
+    assert sources(recipe) == pytest.approx(dict.fromkeys(best, 1 / 3))
+    assert mean_of({best[0]: 0.5, best[1]: 0.25, best[2]: 0.25}) == {"w": torch.tensor([2.75]), "n": torch.tensor(2)}
+    chosen = replace(recipe, pack={"mean_of": {3: 0.7, 1: 0.3}})
+    assert sources(chosen) == {tmp_path / "exp-3" / "latest.pth": 0.7, tmp_path / "exp-1" / "latest.pth": 0.3}
+    only_begun = replace(chosen, curriculum=[{"max_epoch": 0}])
+    assert sources(only_begun) == {tmp_path / "begin-3.pth": 0.7, tmp_path / "begin-1.pth": 0.3}
+    assert sources(replace(only_begun, pack={})) == {tmp_path / "begin.pth": 1.0}
     resident = replace(recipe, curriculum=[{"minutes": 1}])
     with pytest.raises(SystemExit, match="no checkpoint"):
         best_checkpoints(resident)

@@ -56,6 +56,7 @@ def turns(step: dict[str, Any], corpus: Corpus, rng: np.random.Generator, clock:
 
 def configured(path: Path) -> tuple[Any, Namespace]:
     """The model of an ESPnet2 configuration, with its first weights, and the configuration, also in `config.yaml`."""
+    from espnet2 import __version__
     from espnet2.tasks.asr import ASRTask
     from espnet2.torch_utils.load_pretrained_model import load_pretrained_model
     from espnet2.utils.yaml_no_alias_safe_dump import yaml_no_alias_safe_dump
@@ -68,8 +69,19 @@ def configured(path: Path) -> tuple[Any, Namespace]:
     for name, weight in model.named_parameters():
         weight.requires_grad_(not name.startswith(tuple(settings.freeze_param)))
     BlankBeforeSpeech(model)
-    (path.parent / "config.yaml").write_text(yaml_no_alias_safe_dump(vars(settings)), encoding="utf-8")
+    written = vars(settings) | {"version": __version__}  # as ESPnet's own trainer says it
+    (path.parent / "config.yaml").write_text(yaml_no_alias_safe_dump(written), encoding="utf-8")
     return model, settings
+
+
+def let_pass(encoder: torch.nn.Module, blocks: int) -> None:
+    """So many blocks at the end of a macaron conformer have no effect before they learn: they add nothing, and their
+    norms leave what was normed as it is (zero-initialised residual branches, Goyal et al. 2017, arXiv 1706.02677)."""
+    for block in encoder.encoders[len(encoder.encoders) - blocks :]:  # type: ignore[index,arg-type]
+        forward, macaron, convolution = block.feed_forward, block.feed_forward_macaron, block.conv_module
+        for last in (forward.w_2, macaron.w_2, block.self_attn.linear_out, convolution.pointwise_conv2):
+            torch.nn.init.zeros_(last.weight)
+            torch.nn.init.zeros_(last.bias)
 
 
 def train(
@@ -82,9 +94,11 @@ def train(
     """Writes `latest.pth` beside an ESPnet2 configuration: the weights after `step["minutes"]`.
 
     `step` has also `augment` (0 to 1), `batch_s` (seconds of a padded batch), `max_lr`, and `rises`, the share of the
-    time in which the step size does. `clock` tells seconds.
+    time in which the step size does; `new_blocks`: how many of the encoder the weights before do not have. `clock`
+    tells seconds.
     """
     model, settings = configured(config)
+    let_pass(model.encoder, int(step.get("new_blocks", 0)))
     model.to(corpus.audio.device).train()
     optimizer = torch.optim.AdamW(model.parameters(), **settings.optim_conf)
     rng = np.random.default_rng(settings.seed)

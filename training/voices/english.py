@@ -20,6 +20,8 @@ LETTER_A = re.compile(r"\bA\b(?= [A-Z]\b|[.,])|(?<=\b[A-Z] )A\b")  # beside anot
 WORDS_PER_MINUTE = 165
 FLITE_HZ = {"slt": 170.0}  # mean pitch of a voice; the others are men
 MEN_HZ = 110.0
+DIPHONES_HZ = {"kal_diphone": 105.0}  # of festival's voices those whose mean pitch can be set
+MELODY = "(set! int_lr_params '((target_f0_mean {:.1f}) (target_f0_std 14) (model_f0_mean 170) (model_f0_std 34)))"
 
 
 def written(text: str) -> str | None:
@@ -44,8 +46,10 @@ def _espeak(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float32
 
 
 def _festival(text: str, voice: str, speaker: Speaker) -> tuple[NDArray[np.float32], int]:
-    """Its pitch cannot be set from outside: tract and tempo alone make the speaker."""
+    """Where the pitch cannot be set from outside, tract and tempo alone make the speaker."""
     evaluations = [f"(voice_{voice})", f"(Parameter.set 'Duration_Stretch {1 / speaker.spoken_tempo:.3f})"]
+    if voice in DIPHONES_HZ:
+        evaluations.append(MELODY.format(DIPHONES_HZ[voice] * 2 ** (speaker.spoken_pitch / 12)))
     flags = [part for expression in evaluations for part in ("-eval", expression)]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "spoken.wav"
